@@ -1,0 +1,99 @@
+/** What `report.json` holds; the page is drawn from this alone. Log-probabilities and losses are in nats. */
+export interface ReportData {
+  readonly version: string;
+  readonly command: string;
+  readonly seed: number;
+  /** Wall-clock seconds of the work units of this run, summed over the stages; reused units count what they took then. */
+  readonly seconds: number;
+  readonly secondsByStage: readonly { readonly stage: string; readonly seconds: number }[];
+  readonly model: { readonly name: string; readonly parameters: number; readonly trained: string };
+  readonly data: { readonly file: string; readonly sha256: string; readonly format: string };
+  readonly pairs: {
+    /** Rows looked at: `used + refused`. */
+    readonly read: number;
+    /** `pool + heldOut`. */
+    readonly used: number;
+    readonly refused: number;
+    /** Pairs that difficulty, selection and training see. */
+    readonly pool: number;
+    /** Pairs kept apart for evaluation: no training sees them or their prompts. */
+    readonly heldOut: number;
+    readonly refusedBy: Readonly<Record<string, number>>;
+    /** Pairs whose prompt was cut at its start to fit the context. */
+    readonly promptsCut: number;
+  };
+  readonly hyperParameters: Readonly<Record<string, string | number | boolean>>;
+  /** Learning rates tried before anything was compared, by held-out DPO loss; null where the rate was given. */
+  readonly learningRates: readonly { readonly learningRate: number; readonly loss: number; readonly chosen: boolean }[] | null;
+  readonly difficulty: {
+    readonly folds: number;
+    readonly seeds: number;
+    readonly checkpoints: number;
+    /** Mean rank correlation between the seeds' scores, or between two halves of the evidence. */
+    readonly spearman: number | null;
+    /** Mean overlap (shared / kept) of the kept sets between the same. Chance level is the keep fraction. */
+    readonly overlap: number | null;
+    readonly reliabilityBetween: 'seeds' | 'checkpoints' | 'token-halves';
+    /** Difficulty by two of the seeds (or halves), for the scatter plot: at most 2,000 points. */
+    readonly agreement: readonly (readonly [number, number])[];
+    /** Share of pairs that held-out models order as the label says (loss below ln 2). */
+    readonly shareBelowLn2: number;
+    /** Every pool pair's difficulty (mean held-out DPO loss), in rank order. */
+    readonly values: readonly number[];
+  };
+  readonly selection: {
+    readonly keepFraction: number;
+    readonly kept: number;
+    readonly dropped: number;
+    readonly direction: string;
+    /** Largest difficulty kept. */
+    readonly threshold: number;
+    /** Mean completion length in tokens, before and after selection. */
+    readonly lengths: {
+      readonly pool: { readonly chosen: number; readonly rejected: number };
+      readonly kept: { readonly chosen: number; readonly rejected: number };
+    };
+  };
+  readonly arms: readonly ArmResult[];
+  /** Paired differences, selected arm minus another, over the same prompts. */
+  readonly comparisons: readonly Comparison[];
+  readonly notes: readonly string[];
+}
+
+export interface Interval {
+  readonly value: number;
+  /** 95 % bootstrap interval over prompts (and training seeds, where there are several). */
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface ArmResult {
+  /** start (the model before training), selected, full, random, hardest, easiest-shuffled, … */
+  readonly name: string;
+  readonly pairs: number;
+  readonly steps: number;
+  readonly order: string;
+  readonly trainingSeeds: readonly number[];
+  readonly heldOut: { readonly accuracy: number; readonly accuracyLow: number; readonly accuracyHigh: number; readonly loss: number; readonly n: number };
+  /** Win rate against the start model by the gold judge, ties half; null where no gold judge exists. */
+  readonly winRate: (Interval & { readonly n: number }) | null;
+  /** Share of answers that are right, where a program can tell. */
+  readonly correctness: Interval | null;
+  /** Share of the possible style marks that answers carry, where the gold judge counts them. */
+  readonly style: number | null;
+  /** Mean length of generated answers, in tokens. */
+  readonly meanLengthTokens: number;
+  /** Share of answers that ended before the generation limit. */
+  readonly endedShare: number;
+  /** Mean change of the held-out chosen completions' log-probability per token, in nats, against the start model. */
+  readonly chosenLogProbChange: number;
+}
+
+export interface Comparison {
+  readonly metric: 'winRate' | 'correctness' | 'heldOutAccuracy' | 'heldOutLoss';
+  readonly a: string;
+  readonly b: string;
+  /** a minus b. */
+  readonly difference: Interval;
+  readonly n: number;
+}
