@@ -1,0 +1,111 @@
+import { exponential, multiply, negate, subtract } from './elementwise.ts';
+import { meanLast, sumLast, sumTo } from './shape-ops.ts';
+import { apply, apply1, constant, ShapeError, type Value } from './value.ts';
+
+/** softmax(x)_i = exp(x_i) / Σ_j exp(x_j) over the last dimension; dx = y·(dy − Σ dy·y). */
+export function softmax(x: Value): Value {
+  const y: Value = apply1({
+    op: 'Softmax',
+    attributes: { axis: -1 },
+    inputs: [x],
+    shape: x.shape,
+    backward: ([dy]) => [dy && multiply(y, subtract(dy, sumLast(multiply(dy, y))))],
+  });
+  return y;
+}
+
+/**
+ * RMSNorm(x) = x / sqrt(mean(x²) + ε) · w over the last dimension (Zhang and Sennrich 2019).
+ * With r = 1 / sqrt(mean(x²) + ε):  dx = r·(dy·w − x·r²·mean(dy·w·x)),  dw = Σ_rows dy·x·r.
+ * x [..., D], weight [D].
+ */
+export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
+  if (weight.shape.length !== 1 || weight.shape[0] !== x.shape.at(-1))
+    throw new ShapeError('rmsNorm', [x.shape, weight.shape], 'the weight must have the last dimension of x');
+  const [y, inverse] = apply({
+    op: 'SimplifiedLayerNormalization',
+    attributes: { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
+    inputs: [x, weight],
+    outputs: [{ shape: x.shape }, { shape: [...x.shape.slice(0, -1), 1] }],
+    backward: ([dy], wanted) => {
+      if (!dy) return [undefined, undefined];
+      const normed = multiply(x, inverse as Value);
+      const dNormed = multiply(dy, weight);
+      const dx = () =>
+        multiply(inverse as Value, subtract(dNormed, multiply(normed, meanLast(multiply(dNormed, normed)))));
+      return [
+        wanted[0] ? dx() : undefined,
+        wanted[1] ? sumTo(multiply(dy, normed), weight.shape) : undefined,
+      ];
+    },
+  }) as [Value, Value];
+  return y;
+}
+
+/**
+ * Rotary position embedding in the half-split layout of Hugging Face checkpoints (Su et al. 2021).
+ * x [B, T, H·d]; positions [B, T]; cosine and sine [positions, d/2]. A rotation: its gradient is the rotation back.
+ */
+export function rotary(x: Value, positions: Value, cosine: Value, sine: Value): Value {
+  if (
+    x.shape.length !== 3 ||
+    positions.shape.length !== 2 ||
+    x.shape[0] !== positions.shape[0] ||
+    x.shape[1] !== positions.shape[1]
+  )
+    throw new ShapeError('rotary', [x.shape, positions.shape], 'needs x [B, T, H·d] and positions [B, T]');
+  return apply1({
+    op: 'RotaryEmbedding',
+    domain: 'com.microsoft',
+    inputs: [x, positions, cosine, sine],
+    shape: x.shape,
+    backward: ([dy]) => [dy && rotary(dy, positions, cosine, negate(sine)), undefined, undefined, undefined],
+  });
+}
+
+/**
+ * log softmax(logits)[target] for each row: the log-probability of the token that came.
+ * logits [N, V], targets [N, 1] → [N, 1].  d logits = g·(onehot(target) − softmax(logits)).
+ */
+export function tokenLogProb(logits: Value, targets: Value): Value {
+  if (
+    logits.shape.length !== 2 ||
+    targets.shape.length !== 2 ||
+    targets.shape[0] !== logits.shape[0] ||
+    targets.shape[1] !== 1
+  )
+    throw new ShapeError(
+      'tokenLogProb',
+      [logits.shape, targets.shape],
+      'needs logits [N, V] and targets [N, 1]',
+    );
+  // The two nodes have one gradient, formed at the second; `all` is private here, so the first passes it on as it is.
+  const all = apply1({
+    op: 'LogSoftmax',
+    attributes: { axis: -1 },
+    inputs: [logits],
+    shape: logits.shape,
+    backward: ([dLogits]) => [dLogits],
+  });
+  const taken: Value = apply1({
+    op: 'GatherElements',
+    attributes: { axis: 1 },
+    inputs: [all, targets],
+    shape: targets.shape,
+    backward: ([g]) => {
+      if (!g) return [undefined, undefined];
+      const elsewhere = negate(multiply(exponential(all), g));
+      const atTarget = multiply(g, subtract(constant(1), exponential(taken)));
+      return [
+        apply1({
+          op: 'ScatterElements',
+          attributes: { axis: 1 },
+          inputs: [elsewhere, targets, atTarget],
+          shape: logits.shape,
+        }),
+        undefined,
+      ];
+    },
+  });
+  return taken;
+}

@@ -1,0 +1,120 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { machineError } from '../base/errors.ts';
+import { type Bindings, evaluateDim, showShape } from './dim.ts';
+import { type ProgramSpec, toOnnx } from './onnx.ts';
+
+/** A tensor in the host's memory, row-major. */
+export interface HostTensor {
+  readonly data: Float32Array | BigInt64Array;
+  readonly shape: readonly number[];
+}
+
+/** Where the outputs of a program are written: memory that the caller owns. */
+export type Allocate = (length: number) => Float32Array;
+
+export interface CompileOptions {
+  /** Threads inside one operation. */
+  readonly threads: number;
+  /** The folder in which file tensors lie: its real path, symlinks resolved. */
+  readonly folder?: string;
+}
+
+/** A compiled part of a graph. It blocks the thread that runs it: use it in a child process. */
+export interface Program {
+  /**
+   * Runs once. Feeds must have the shapes that the graph declares; symbols are bound by them, and
+   * the outputs (float32) are written into what `allocate` gives.
+   */
+  run<Name extends string>(
+    feeds: Readonly<Record<string, HostTensor>>,
+    allocate: Allocate,
+  ): Promise<Record<Name, HostTensor & { readonly data: Float32Array }>>;
+  dispose(): Promise<void>;
+}
+
+/** Compiles the part of the graph between the inputs and outputs of `spec` for the CPU. */
+export async function compile(spec: ProgramSpec, options: CompileOptions): Promise<Program> {
+  const session = await InferenceSession.create(toOnnx(spec), {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    // Measured: memory patterns hold the largest batch's memory; constant folding turns mapped half-precision
+    // weights into float32 copies; prepacking copies weights.
+    enableMemPattern: false,
+    graphOptimizationLevel: 'disabled',
+    logSeverityLevel: 3,
+    extra: {
+      session: {
+        disable_prepacking: '1',
+        ...(options.folder === undefined
+          ? {}
+          : { model_external_initializers_file_folder_path: options.folder }),
+      },
+    },
+  });
+  const inputs = Object.entries(spec.inputs);
+  const outputs = Object.entries(spec.outputs);
+  return {
+    async run(feeds, allocate) {
+      const bindings: Record<string, number> = {};
+      const fed: Record<string, Tensor> = {};
+      for (const [name, value] of inputs) {
+        const feed = feeds[name];
+        if (feed === undefined) throw new Error(`program: input ${name} is not fed`);
+        bind(name, value.shape, feed.shape, bindings);
+        fed[name] =
+          feed.data instanceof Float32Array
+            ? new Tensor('float32', feed.data, feed.shape)
+            : new Tensor('int64', feed.data, feed.shape);
+      }
+      const fetches: Record<string, Tensor> = {};
+      const results: Record<string, HostTensor & { data: Float32Array }> = {};
+      for (const [name, value] of outputs) {
+        const shape = value.shape.map((dim) => evaluateDim(dim, bindings));
+        const data = allocate(shape.reduce((product, dim) => product * dim, 1));
+        results[name] = { data, shape };
+        fetches[name] = new Tensor('float32', data, shape);
+      }
+      try {
+        await session.run(fed, fetches);
+      } catch (cause) {
+        if (cause instanceof Error && /alloc/i.test(cause.message))
+          throw machineError(
+            'out-of-memory',
+            'the engine could not allocate memory',
+            {
+              remedy: 'Lower text.maxLength or training.batchSize, or run fewer workers',
+            },
+            cause,
+          );
+        throw cause;
+      }
+      return results;
+    },
+    dispose: () => session.release(),
+  };
+}
+
+function bind(
+  name: string,
+  declared: readonly (number | string)[],
+  given: readonly number[],
+  bindings: Record<string, number>,
+): void {
+  const fail = () =>
+    new Error(`program: input ${name} must be ${showShape(declared)}, got ${showShape(given)}`);
+  if (declared.length !== given.length) throw fail();
+  declared.forEach((dim, i) => {
+    const size = given[i] as number;
+    if (typeof dim === 'number') {
+      if (dim !== size) throw fail();
+    } else if (/^\w+$/.test(dim)) {
+      if (bindings[dim] !== undefined && bindings[dim] !== size) throw fail();
+      bindings[dim] = size;
+    }
+  });
+  declared.forEach((dim, i) => {
+    if (typeof dim === 'string' && !/^\w+$/.test(dim) && evaluateDim(dim, bindings as Bindings) !== given[i])
+      throw fail();
+  });
+}
