@@ -39,15 +39,13 @@ export function toOnnx(spec: ProgramSpec): Uint8Array {
   const graph = new MessageWriter();
   for (const [name, value] of Object.entries(spec.inputs)) names.set(value, name);
   const nodes: MessageWriter[] = [];
+  const half = new Map<Value, string>();
   const initializers: MessageWriter[] = [];
   for (const [value, tensor] of spec.files ?? []) {
     const name = `w${initializers.length}`;
     initializers.push(externalTensor(name, tensor));
-    if (tensor.dtype === 'F32') names.set(value, name);
-    else {
-      names.set(value, `${name}_f32`);
-      nodes.push(nodeMessage('Cast', '', { to: ELEMENT_TYPE.f32 }, [name], [`${name}_f32`]));
-    }
+    names.set(value, name);
+    if (tensor.dtype !== 'F32') half.set(value, name);
   }
   const stop = new Set(names.keys());
   const copies: [string, Value][] = [];
@@ -56,7 +54,15 @@ export function toOnnx(spec: ProgramSpec): Uint8Array {
     else names.set(value, name);
   }
   let count = 0;
+  const cast = (from: string, to: string) =>
+    nodes.push(nodeMessage('Cast', '', { to: ELEMENT_TYPE.f32 }, [from], [to]));
   const nameOf = (value: Value): string => {
+    const stored = half.get(value);
+    if (stored !== undefined) {
+      half.delete(value);
+      names.set(value, `${stored}_f32`);
+      cast(stored, `${stored}_f32`);
+    }
     const known = names.get(value);
     if (known !== undefined) return known;
     if (value.constant === null)
@@ -67,7 +73,9 @@ export function toOnnx(spec: ProgramSpec): Uint8Array {
     return name;
   };
   for (const node of topological(Object.values(spec.outputs), stop)) {
-    const inputs = node.inputs.map(nameOf);
+    // Rows are taken from a half-precision table before the cast: the table is large, the rows are few.
+    const table = node.op === 'Gather' ? half.get(node.inputs[0] as Value) : undefined;
+    const inputs = node.inputs.map((value, i) => (i === 0 && table !== undefined ? table : nameOf(value)));
     const outputs = node.outputs.map((value) => {
       // An output that the graph is cut at is fed, and must not be defined a second time.
       if (stop.has(value)) return '';
@@ -75,7 +83,11 @@ export function toOnnx(spec: ProgramSpec): Uint8Array {
       names.set(value, name);
       return name;
     });
-    nodes.push(nodeMessage(node.op, node.domain, node.attributes, inputs, outputs));
+    if (table === undefined) nodes.push(nodeMessage(node.op, node.domain, node.attributes, inputs, outputs));
+    else {
+      nodes.push(nodeMessage(node.op, node.domain, node.attributes, inputs, [`${table}_rows`]));
+      cast(`${table}_rows`, outputs[0] as string);
+    }
   }
   for (const [name, value] of copies) nodes.push(nodeMessage('Identity', '', {}, [nameOf(value)], [name]));
 

@@ -1,0 +1,42 @@
+import { linear } from '../tensor/matmul.ts';
+import { rmsNorm, tokenLogProb } from '../tensor/neural.ts';
+import { input, type Value } from '../tensor/value.ts';
+import type { DecoderConfig } from './config.ts';
+
+/** The graph behind the last layer, for N positions that predict a token each. */
+export interface HeadGraph {
+  /** [N, D] */
+  readonly hidden: Value;
+  /** [N, 1], the tokens that came. */
+  readonly targets: Value;
+  /** [N, 1], nats. */
+  readonly logProbs: Value;
+  /** [N, V] */
+  readonly logits: Value;
+  /** By checkpoint name: `model.norm.weight` [D] and the output embedding [V, D]. */
+  readonly weights: ReadonlyMap<string, Value>;
+}
+
+/** The checkpoint's name of the output embedding: the input embedding where the two are tied. */
+export function outputEmbeddingName(config: DecoderConfig): string {
+  return config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
+}
+
+/** Final norm and output embedding. */
+export function headGraph(config: DecoderConfig): HeadGraph {
+  const hidden = input('hidden', ['N', config.hiddenSize]);
+  const targets = input('targets', ['N', 1], 'i64');
+  const norm = input('model.norm.weight', [config.hiddenSize]);
+  const embedding = input(outputEmbeddingName(config), [config.vocabSize, config.hiddenSize]);
+  const logits = linear(rmsNorm(hidden, norm, config.rmsNormEps), embedding);
+  return {
+    hidden,
+    targets,
+    logits,
+    logProbs: tokenLogProb(logits, targets),
+    weights: new Map([
+      ['model.norm.weight', norm],
+      [outputEmbeddingName(config), embedding],
+    ]),
+  };
+}

@@ -1,0 +1,142 @@
+import { Random } from '../base/random.ts';
+import type { Checkpoint } from '../model/checkpoint.ts';
+import type { DecoderConfig } from '../model/config.ts';
+import { outputEmbeddingName } from '../model/head.ts';
+import { type LoraShape, layerGraph, PROJECTIONS, rotaryTables } from '../model/layer.ts';
+import { readTensorF32, type TensorEntry } from '../model/safetensors.ts';
+import type { HostTensor } from '../tensor/program.ts';
+import { Arena } from './arena.ts';
+import { Programs } from './programs.ts';
+
+/** What of the model is trained. */
+export type Trained =
+  | { readonly method: 'none' }
+  | { readonly method: 'full' }
+  | ({ readonly method: 'lora'; readonly seed: number } & LoraShape);
+
+/** A trained tensor with the gradient that is being gathered for it. Float32, row-major. */
+export interface Parameter {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+  readonly gradient: Float32Array;
+}
+
+export interface PolicyOptions {
+  readonly trained: Trained;
+  readonly threads: number;
+  /** Memory for activations: below it they are kept for the backward pass, above it computed again. */
+  readonly activationBytes?: number;
+}
+
+/**
+ * A decoder with what is trained of it, on this machine's CPU: π_θ of DPO, and, untrained, π_ref.
+ * Log-probabilities, gradients and generation are functions over it (`log-probs.ts`, `gradient.ts`, `generate.ts`).
+ */
+export interface Policy {
+  readonly config: DecoderConfig;
+  readonly trained: Trained;
+  readonly programs: Programs;
+  readonly arena: Arena;
+  readonly activationBytes: number;
+  /** By name: checkpoint names (full), or `model.layers.0.self_attn.q_proj.lora_A` (LoRA); empty (none). */
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Feeds of one layer beside hidden states and `shared`: trained tensors under their names within the layer. */
+  layerFeeds(layer: number): Record<string, HostTensor>;
+  /** Feeds of the head and the embedding. */
+  readonly outerFeeds: Readonly<Record<string, HostTensor>>;
+  rotary(positions: number): { cosine: HostTensor; sine: HostTensor };
+  dispose(): Promise<void>;
+}
+
+const DEFAULT_ACTIVATION_BYTES = 1.5e9;
+
+/** Opens a checkpoint as a policy. With LoRA, B starts at zero, so the policy starts as the checkpoint. */
+export function openPolicy(checkpoint: Checkpoint, options: PolicyOptions): Policy {
+  const { config } = checkpoint;
+  const { trained, threads } = options;
+  const parameters = initialParameters(checkpoint, trained);
+  const full = trained.method === 'full';
+  const lora = trained.method === 'lora' ? trained : null;
+  const programs = new Programs({ config, files: full ? null : checkpoint.weights, lora, threads });
+  const feed = (parameter: Parameter): HostTensor => ({ data: parameter.data, shape: parameter.shape });
+  const layers: Record<string, HostTensor>[] = Array.from({ length: config.layers }, () => ({}));
+  const outerFeeds: Record<string, HostTensor> = {};
+  for (const [name, parameter] of parameters) {
+    const [, number, within] = /^model\.layers\.(\d+)\.(.*)$/.exec(name) ?? [];
+    if (within === undefined) outerFeeds[name] = feed(parameter);
+    else (layers[Number(number)] as Record<string, HostTensor>)[within] = feed(parameter);
+  }
+  let tables: { positions: number; cosine: Float32Array; sine: Float32Array } = {
+    positions: 0,
+    cosine: new Float32Array(),
+    sine: new Float32Array(),
+  };
+  return {
+    config,
+    trained,
+    programs,
+    arena: new Arena(),
+    activationBytes: options.activationBytes ?? DEFAULT_ACTIVATION_BYTES,
+    parameters,
+    layerFeeds: (layer) => layers[layer] as Record<string, HostTensor>,
+    outerFeeds,
+    rotary(positions) {
+      if (positions > tables.positions) {
+        const count = Math.max(positions, 2 * tables.positions, 256);
+        tables = { positions: count, ...rotaryTables(config, count) };
+      }
+      const shape = [tables.positions, config.headDim / 2];
+      return { cosine: { data: tables.cosine, shape }, sine: { data: tables.sine, shape } };
+    },
+    dispose: () => programs.dispose(),
+  };
+}
+
+function initialParameters(checkpoint: Checkpoint, trained: Trained): Map<string, Parameter> {
+  const { config } = checkpoint;
+  const parameters = new Map<string, Parameter>();
+  const put = (name: string, shape: readonly number[], data: Float32Array) =>
+    parameters.set(name, { shape, data, gradient: new Float32Array(data.length) });
+  if (trained.method === 'full') {
+    for (const name of new Set([
+      'model.embed_tokens.weight',
+      'model.norm.weight',
+      outputEmbeddingName(config),
+      ...layerNames(config),
+    ])) {
+      const entry = checkpoint.weights.get(name) as TensorEntry;
+      put(name, entry.shape, readTensorF32(entry));
+    }
+  }
+  if (trained.method === 'lora') {
+    // PEFT's start (lora/layer.py, reset_lora_parameters): A by Kaiming's uniform with a = √5, B zero.
+    const graph = layerGraph(config, trained, false);
+    for (let layer = 0; layer < config.layers; layer++)
+      for (const [name, value] of graph.adapters) {
+        const shape = value.shape as readonly number[];
+        const data = new Float32Array((shape[0] as number) * (shape[1] as number));
+        const full = `model.layers.${layer}.${name}`;
+        if (name.endsWith('.lora_A')) {
+          const random = new Random(trained.seed, 'lora', full);
+          const bound = 1 / Math.sqrt(shape[1] as number);
+          for (let i = 0; i < data.length; i++) data[i] = (2 * random.uniform() - 1) * bound;
+        }
+        put(full, shape, data);
+      }
+  }
+  return parameters;
+}
+
+function layerNames(config: DecoderConfig): string[] {
+  const within = [...layerGraph(config, null, false).weights.keys()];
+  return Array.from({ length: config.layers }, (_, layer) =>
+    within.map((name) => `model.layers.${layer}.${name}`),
+  ).flat();
+}
+
+/** The adapted modules of a LoRA policy, `model.layers.0.self_attn.q_proj` and so on. */
+export function adaptedModules(config: DecoderConfig, lora: LoraShape): string[] {
+  return Array.from({ length: config.layers }, (_, layer) =>
+    lora.targets.map((target) => `model.layers.${layer}.${PROJECTIONS[target]}`),
+  ).flat();
+}
