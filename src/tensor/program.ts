@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { machineError } from '../base/errors.ts';
-import { type Bindings, evaluateDim, showShape } from './dim.ts';
+import { evaluateDim, type Shape, showShape } from './dim.ts';
 import { type ProgramSpec, toOnnx } from './onnx.ts';
 
 /** A tensor in the host's memory, row-major. */
@@ -67,6 +67,10 @@ export async function compile(spec: ProgramSpec, options: CompileOptions): Promi
             ? new Tensor('float32', feed.data, feed.shape)
             : new Tensor('int64', feed.data, feed.shape);
       }
+      // Expressions such as P+T can be held against a feed only once all symbols are bound.
+      for (const [name, value] of inputs)
+        if (value.shape.some((dim, i) => evaluateDim(dim, bindings) !== fed[name]?.dims[i]))
+          throw misfit(name, value.shape, fed[name]?.dims ?? []);
       const fetches: Record<string, Tensor> = {};
       const results: Record<string, HostTensor & { data: Float32Array }> = {};
       for (const [name, value] of outputs) {
@@ -97,7 +101,7 @@ export async function compile(spec: ProgramSpec, options: CompileOptions): Promi
 
 function bind(
   name: string,
-  declared: readonly (number | string)[],
+  declared: Shape,
   given: readonly number[],
   bindings: Record<string, number>,
 ): void {
@@ -113,8 +117,8 @@ function bind(
       bindings[dim] = size;
     }
   });
-  declared.forEach((dim, i) => {
-    if (typeof dim === 'string' && !/^\w+$/.test(dim) && evaluateDim(dim, bindings as Bindings) !== given[i])
-      throw fail();
-  });
+}
+
+function misfit(name: string, declared: Shape, given: readonly number[]): Error {
+  return new Error(`program: input ${name} must be ${showShape(declared)}, got ${showShape(given)}`);
 }
