@@ -1,0 +1,50 @@
+import { accumulateGradient } from '../policy/gradient.ts';
+import type { Policy } from '../policy/policy.ts';
+import { packRows } from '../text/rows.ts';
+import { microBatches } from './micro-batches.ts';
+import {
+  type Optimisation,
+  optimise,
+  stepRows,
+  type TrainingHooks,
+  type TrainingState,
+  totalSteps,
+} from './optimise.ts';
+import { epochOrder } from './preference.ts';
+
+export interface Demonstration {
+  readonly prompt: Int32Array;
+  readonly completion: Int32Array;
+}
+
+/**
+ * Supervised training on completions: loss = −mean over the batch's completion tokens of log π(y_t | x, y_<t).
+ * It makes the lab's base models.
+ */
+export async function trainLanguage(
+  policy: Policy,
+  texts: readonly Demonstration[],
+  shuffleSeed: number | null,
+  optimisation: Optimisation,
+  hooks: TrainingHooks = {},
+): Promise<TrainingState> {
+  const perEpoch = Math.ceil(texts.length / optimisation.batchSize);
+  const gradientOf = async (step: number): Promise<number> => {
+    const order = epochOrder(texts.length, shuffleSeed, Math.floor(step / perEpoch));
+    const rows = stepRows(order, step, optimisation.batchSize).map((i) => {
+      const { prompt, completion } = texts[i] as Demonstration;
+      return { prompt, completions: [completion] };
+    });
+    const tokens = rows.reduce((sum, row) => sum + (row.completions[0] as Int32Array).length, 0);
+    let loss = 0;
+    for (const batch of microBatches(policy, rows, true)) {
+      const packed = packRows(batch.map((r) => rows[r] as (typeof rows)[number]));
+      const logProbs = await accumulateGradient(policy, packed, (items) =>
+        new Float64Array(items.length).fill(-1 / tokens),
+      );
+      for (const { sum } of logProbs) loss -= sum / tokens;
+    }
+    return loss;
+  };
+  return optimise(policy, totalSteps(texts.length, optimisation), gradientOf, optimisation, hooks);
+}

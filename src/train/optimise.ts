@@ -1,0 +1,96 @@
+import { WinnowError } from '../base/errors.ts';
+import type { Policy } from '../policy/policy.ts';
+import {
+  type AdamWOptions,
+  type AdamWState,
+  adamWStep,
+  clipFactor,
+  gradientNorm,
+  newAdamW,
+} from './adamw.ts';
+import { learningRateAt, type ScheduleName } from './schedule.ts';
+
+/** Hyper-parameters of any training; what the loss adds is its own. */
+export interface Optimisation extends AdamWOptions {
+  readonly learningRate: number;
+  readonly schedule: ScheduleName;
+  readonly warmupRatio: number;
+  /** Gradients are scaled down to this norm; 0: never. */
+  readonly maxGradNorm: number;
+  /** Pairs (or texts) a step. */
+  readonly batchSize: number;
+  readonly epochs: number;
+}
+
+/** One optimiser step as it happened. */
+export interface StepRecord {
+  /** 1-based. */
+  readonly step: number;
+  /** Mean loss of the step's batch before the step, nats. */
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly gradNorm: number;
+}
+
+export interface TrainingState {
+  readonly adam: AdamWState;
+  readonly records: StepRecord[];
+}
+
+export interface TrainingHooks {
+  /** Continue from here; the policy's parameters are set by whoever read the state. */
+  readonly resume?: TrainingState;
+  /** After every step: evaluate, save, report, stop by throwing. */
+  afterStep?(state: TrainingState, totalSteps: number): Promise<void>;
+}
+
+/**
+ * The training loop: for each step gathers the gradient of the step's batch, clips it, and takes an AdamW step.
+ * A loss or gradient that is not a number ends it with an error that names the step: it never becomes a weight.
+ */
+export async function optimise(
+  policy: Policy,
+  totalSteps: number,
+  /** Adds the mean gradient of the step's batch (step from 0) to the policy; gives the mean loss. */
+  gradientOf: (step: number) => Promise<number>,
+  options: Optimisation,
+  hooks: TrainingHooks = {},
+): Promise<TrainingState> {
+  const state = hooks.resume ?? { adam: newAdamW(policy.parameters), records: [] };
+  const schedule = { ...options, name: options.schedule, totalSteps };
+  for (let step = state.adam.step; step < totalSteps; step++) {
+    const loss = await gradientOf(step);
+    const gradNorm = gradientNorm(policy.parameters);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
+      throw new WinnowError(
+        'machine',
+        'diverged',
+        `training diverged at step ${step + 1}: loss ${loss}, gradient norm ${gradNorm}`,
+        {
+          remedy: 'Lower training.learningRate, or set training.maxGradNorm',
+        },
+      );
+    const learningRate = learningRateAt(schedule, step);
+    adamWStep(
+      policy.parameters,
+      state.adam,
+      learningRate,
+      clipFactor(gradNorm, options.maxGradNorm),
+      options,
+    );
+    state.records.push({ step: step + 1, loss, learningRate, gradNorm });
+    await hooks.afterStep?.(state, totalSteps);
+  }
+  return state;
+}
+
+/** The rows of one step: `batchSize` consecutive places of the epoch's order; an epoch's last step may be smaller. */
+export function stepRows(order: readonly number[], step: number, batchSize: number): readonly number[] {
+  const perEpoch = Math.ceil(order.length / batchSize);
+  const from = (step % perEpoch) * batchSize;
+  return order.slice(from, from + batchSize);
+}
+
+export function totalSteps(rows: number, options: Pick<Optimisation, 'batchSize' | 'epochs'>): number {
+  return Math.ceil(rows / options.batchSize) * options.epochs;
+}

@@ -1,0 +1,114 @@
+import { Random } from '../base/random.ts';
+import { accumulateGradient } from '../policy/gradient.ts';
+import { completionLogProbs } from '../policy/log-probs.ts';
+import type { Policy } from '../policy/policy.ts';
+import { packRows } from '../text/rows.ts';
+import type { TokenizedPair } from '../text/tokenized.ts';
+import { microBatches } from './micro-batches.ts';
+import {
+  type Optimisation,
+  optimise,
+  stepRows,
+  type TrainingHooks,
+  type TrainingState,
+  totalSteps,
+} from './optimise.ts';
+import { dpoLoss, dpoSlope, implicitMargin } from './preference-loss.ts';
+
+/** log π(y_w|x) and log π(y_l|x) of a pair, nats, with the halves over even tokens (see CompletionLogProb). */
+export interface PairScore {
+  readonly chosen: number;
+  readonly rejected: number;
+  readonly chosenEven: number;
+  readonly rejectedEven: number;
+}
+
+export interface PreferenceTraining {
+  /** In training order: the first batch is the first rows. */
+  readonly pairs: readonly TokenizedPair[];
+  /** Log-probabilities of the same pairs under the reference policy. */
+  readonly reference: readonly Pick<PairScore, 'chosen' | 'rejected'>[];
+  readonly beta: number;
+  /** null: the given order in every epoch (a curriculum). A seed: shuffled anew for every epoch. */
+  readonly shuffleSeed: number | null;
+  readonly optimisation: Optimisation;
+}
+
+/** The order of rows in one epoch. */
+export function epochOrder(rows: number, shuffleSeed: number | null, epoch: number): number[] {
+  const order = Array.from({ length: rows }, (_, i) => i);
+  return shuffleSeed === null ? order : new Random(shuffleSeed, 'epoch', epoch).shuffle(order);
+}
+
+/** DPO (Rafailov et al. 2023): trains the policy on the pairs, the reference being given as log-probabilities. */
+export async function trainPreference(
+  policy: Policy,
+  job: PreferenceTraining,
+  hooks: TrainingHooks = {},
+): Promise<TrainingState> {
+  const { pairs, reference, beta, shuffleSeed, optimisation } = job;
+  const perEpoch = Math.ceil(pairs.length / optimisation.batchSize);
+  const gradientOf = async (step: number): Promise<number> => {
+    const order = epochOrder(pairs.length, shuffleSeed, Math.floor(step / perEpoch));
+    const indices = stepRows(order, step, optimisation.batchSize);
+    const rows = indices.map((i) => sharedRow(pairs[i] as TokenizedPair));
+    let loss = 0;
+    for (const batch of microBatches(policy, rows, true)) {
+      await accumulateGradient(
+        policy,
+        packRows(batch.map((r) => rows[r] as ReturnType<typeof sharedRow>)),
+        (logProbs) => {
+          const slopes = new Float64Array(logProbs.length);
+          batch.forEach((r, k) => {
+            const ref = reference[indices[r] as number] as Pick<PairScore, 'chosen' | 'rejected'>;
+            const [chosen, rejected] = [logProbs[2 * k]?.sum as number, logProbs[2 * k + 1]?.sum as number];
+            const margin = implicitMargin(
+              { chosen, rejected, refChosen: ref.chosen, refRejected: ref.rejected },
+              beta,
+            );
+            loss += dpoLoss(margin) / indices.length;
+            slopes[2 * k] = (beta * dpoSlope(margin)) / indices.length;
+            slopes[2 * k + 1] = -(slopes[2 * k] as number);
+          });
+          return slopes;
+        },
+      );
+    }
+    return loss;
+  };
+  return optimise(policy, totalSteps(pairs.length, optimisation), gradientOf, optimisation, hooks);
+}
+
+/** Log-probabilities of pairs under the policy, in the order given. */
+export async function scorePairs(
+  policy: Policy,
+  pairs: readonly TokenizedPair[],
+  onProgress?: (done: number) => void | Promise<void>,
+): Promise<PairScore[]> {
+  const rows = pairs.map(sharedRow);
+  const scores: PairScore[] = new Array(pairs.length);
+  let done = 0;
+  for (const batch of microBatches(policy, rows, false)) {
+    const logProbs = await completionLogProbs(
+      policy,
+      packRows(batch.map((i) => rows[i] as ReturnType<typeof sharedRow>)),
+    );
+    batch.forEach((i, k) => {
+      const [chosen, rejected] = [logProbs[2 * k], logProbs[2 * k + 1]];
+      if (chosen === undefined || rejected === undefined) throw new Error('a pair without log-probabilities');
+      scores[i] = {
+        chosen: chosen.sum,
+        rejected: rejected.sum,
+        chosenEven: chosen.evenSum,
+        rejectedEven: rejected.evenSum,
+      };
+    });
+    done += batch.length;
+    await onProgress?.(done);
+  }
+  return scores;
+}
+
+function sharedRow(pair: TokenizedPair) {
+  return { prompt: pair.prompt, completions: [pair.chosen, pair.rejected] };
+}

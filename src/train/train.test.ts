@@ -1,0 +1,173 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { randomRows, tinyCheckpoint } from '../policy/fixtures.ts';
+import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
+import type { TokenizedPair } from '../text/tokenized.ts';
+import { adamWStep, newAdamW } from './adamw.ts';
+import { trainLanguage } from './language.ts';
+import type { Optimisation, TrainingHooks } from './optimise.ts';
+import { scorePairs, trainPreference } from './preference.ts';
+import { dpoLoss, dpoSlope, implicitMargin } from './preference-loss.ts';
+import { learningRateAt } from './schedule.ts';
+import { readTrainingState, writeTrainingState } from './state.ts';
+
+const BASE: Optimisation = {
+  learningRate: 1e-2,
+  schedule: 'constant',
+  warmupRatio: 0,
+  maxGradNorm: 1,
+  batchSize: 8,
+  epochs: 30,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+};
+const LORA = {
+  method: 'lora',
+  rank: 4,
+  alpha: 8,
+  seed: 5,
+  targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+} as const;
+
+const pairs: TokenizedPair[] = randomRows(8, 11).map(({ prompt, completions }, row) => ({
+  id: `pair-${row}`,
+  row,
+  prompt,
+  chosen: completions[0] as Int32Array,
+  rejected: completions[1] as Int32Array,
+  promptTokensCut: 0,
+}));
+
+async function withPolicy<T>(trained: Trained, use: (policy: Policy) => Promise<T>): Promise<T> {
+  const { checkpoint, dispose } = tinyCheckpoint();
+  const policy = openPolicy(checkpoint, { trained, threads: 1 });
+  try {
+    return await use(policy);
+  } finally {
+    await policy.dispose();
+    dispose();
+  }
+}
+
+async function train(policy: Policy, change: Partial<Optimisation> = {}, hooks: TrainingHooks = {}) {
+  const reference = await withPolicy({ method: 'none' }, (start) => scorePairs(start, pairs));
+  const job = { pairs, reference, beta: 0.1, shuffleSeed: 3, optimisation: { ...BASE, ...change } };
+  const state = await trainPreference(policy, job, hooks);
+  const after = await scorePairs(policy, pairs);
+  const losses = after.map((score, i) => {
+    const ref = reference[i] as { chosen: number; rejected: number };
+    return dpoLoss(implicitMargin({ ...score, refChosen: ref.chosen, refRejected: ref.rejected }, 0.1));
+  });
+  return { state, losses, mean: losses.reduce((a, b) => a + b, 0) / losses.length };
+}
+
+describe('DPO loss', () => {
+  it('is ln 2 at margin 0, stable far out, and its slope is its derivative', () => {
+    expect(dpoLoss(0)).toBeCloseTo(Math.LN2, 12);
+    expect(dpoLoss(800)).toBe(0);
+    expect(dpoLoss(-800)).toBe(800);
+    for (const m of [-30, -2, -0.1, 0, 0.4, 3, 30])
+      expect(dpoSlope(m)).toBeCloseTo((dpoLoss(m + 1e-5) - dpoLoss(m - 1e-5)) / 2e-5, 6);
+  });
+  it('swapping chosen and rejected turns m into −m', () => {
+    const pair = { chosen: -10, rejected: -13, refChosen: -11, refRejected: -12 };
+    const swapped = { chosen: -13, rejected: -10, refChosen: -12, refRejected: -11 };
+    expect(implicitMargin(pair, 0.1)).toBeCloseTo(0.2, 12);
+    expect(implicitMargin(swapped, 0.1)).toBe(-implicitMargin(pair, 0.1));
+  });
+});
+
+describe('training', () => {
+  it.each([
+    ['LoRA', LORA],
+    ['full', { method: 'full' } as const],
+  ])('%s: starts at ln 2 for every pair and overfits 8 pairs to near-zero loss', async (_, trained) => {
+    await withPolicy(trained, async (policy) => {
+      const untrained = await train(policy, { epochs: 0 });
+      for (const loss of untrained.losses) expect(Math.abs(loss - Math.LN2)).toBeLessThan(1e-6);
+    });
+    const { mean, state } = await withPolicy(trained, (policy) => train(policy, { epochs: 150 }));
+    expect(mean).toBeLessThan(0.01);
+    expect(state.records).toHaveLength(150);
+    expect(state.records[0]?.loss).toBeCloseTo(Math.LN2, 6);
+  });
+  it('gradient accumulation over passes equals one pass', async () => {
+    const whole = await withPolicy(LORA, (policy) => train(policy, { epochs: 3 }));
+    const { checkpoint, dispose } = tinyCheckpoint();
+    // So little memory that every row is a pass of its own and activations are computed again.
+    const policy = openPolicy(checkpoint, { trained: LORA, threads: 1, activationBytes: 1 });
+    const apart = await train(policy, { epochs: 3 });
+    apart.losses.forEach((loss, i) => {
+      expect(loss).toBeCloseTo(whole.losses[i] as number, 4);
+    });
+    await policy.dispose();
+    dispose();
+  });
+  it('resumed from any step, it gives bit for bit what an uninterrupted run gives', async () => {
+    const options = { epochs: 6, batchSize: 3, schedule: 'cosine', warmupRatio: 0.1 } as const;
+    const whole = await withPolicy(LORA, (policy) => train(policy, options));
+    expect(whole.state.records).toHaveLength(18);
+    for (const stopAt of [1, 7, 17]) {
+      const dir = mkdtempSync(join(tmpdir(), 'winnow-state-'));
+      await withPolicy(LORA, (policy) =>
+        train(policy, options, {
+          afterStep: async (state) => {
+            if (state.adam.step !== stopAt) return;
+            writeTrainingState(dir, policy, state);
+            throw new Error('stopped');
+          },
+        }),
+      ).catch((error: Error) => expect(error.message).toBe('stopped'));
+      const resumed = await withPolicy(LORA, (policy) =>
+        train(policy, options, { resume: readTrainingState(dir, policy) }),
+      );
+      expect(resumed.losses).toEqual(whole.losses);
+      expect(resumed.state.records).toEqual(whole.state.records);
+    }
+  });
+  it('a diverging run ends with an error that names the step', async () => {
+    const run = withPolicy({ method: 'full' }, (policy) => train(policy, { learningRate: 1e30, epochs: 20 }));
+    await expect(run).rejects.toThrow(/diverged at step \d+/);
+  });
+  it('supervised training lowers the loss of its texts', async () => {
+    await withPolicy({ method: 'full' }, async (policy) => {
+      const texts = pairs.map(({ prompt, chosen }) => ({ prompt, completion: chosen }));
+      const { records } = await trainLanguage(policy, texts, 1, { ...BASE, epochs: 40, batchSize: 4 });
+      expect(records.at(-1)?.loss).toBeLessThan(0.25 * (records[0]?.loss as number));
+    });
+  });
+});
+
+describe('AdamW', () => {
+  it('follows torch.optim.AdamW (values by hand for two steps)', () => {
+    const data = Float32Array.of(1);
+    const gradient = Float32Array.of(0.5);
+    const parameters = new Map([['w', { shape: [1], data, gradient }]]);
+    const state = newAdamW(parameters);
+    const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 };
+    adamWStep(parameters, state, 0.01, 1, options);
+    // First step: bias-corrected m / √v is the sign of the gradient.
+    expect(data[0]).toBeCloseTo(1 * (1 - 0.001) - 0.01, 6);
+    expect(gradient[0]).toBe(0);
+    const before = data[0] as number;
+    gradient[0] = -0.25;
+    adamWStep(parameters, state, 0.01, 1, options);
+    const m = (0.9 * 0.05 + 0.1 * -0.25) / (1 - 0.81);
+    const v = (0.999 * 0.00025 + 0.001 * 0.0625) / (1 - 0.998001);
+    expect(data[0]).toBeCloseTo(before * 0.999 - (0.01 * m) / (Math.sqrt(v) + 1e-8), 6);
+  });
+});
+
+describe('schedule', () => {
+  it('warms up from zero and falls along a cosine to zero, as transformers does', () => {
+    const schedule = { name: 'cosine', learningRate: 2, totalSteps: 20, warmupRatio: 0.1 } as const;
+    const rates = Array.from({ length: 20 }, (_, step) => learningRateAt(schedule, step));
+    expect(rates.slice(0, 3)).toEqual([0, 1, 2]);
+    expect(rates[11]).toBeCloseTo(1, 12);
+    expect(rates[19]).toBeCloseTo(1 + Math.cos((Math.PI * 17) / 18), 12);
+  });
+});
