@@ -1,0 +1,136 @@
+import { inputError } from '../base/errors.ts';
+import { Random } from '../base/random.ts';
+import { type BaseAnswer, type Candidate, candidatesFor, type Source } from './candidates.ts';
+import type { Level } from './family.ts';
+import type { LabPrompt } from './prompts.ts';
+import { FAMILIES } from './tasks.ts';
+
+export interface WorldConfig {
+  readonly seed: number;
+  /**
+   * How strongly style and correctness disagree: 0, style says nothing of quality (world U0 of the first
+   * study); 1, weak answers are the adorned ones (world U40).
+   */
+  readonly conflict: number;
+  /** Probability that a pair's two sides change places; 0 by default. */
+  readonly labelNoise?: number;
+}
+
+export interface LabPairMeta {
+  readonly family: string;
+  readonly level: Level;
+  readonly chosenSource: Source;
+  readonly rejectedSource: Source;
+  readonly chosenCorrect: boolean;
+  readonly rejectedCorrect: boolean;
+  /** Share of the style marks, 0, ½ or 1. */
+  readonly chosenStyle: number;
+  readonly rejectedStyle: number;
+  /** Label noise exchanged the sides: the gold judge prefers the rejected one. */
+  readonly flipped: boolean;
+}
+
+/** A row of a preference file. */
+export interface LabPair {
+  readonly prompt: string;
+  readonly chosen: string;
+  readonly rejected: string;
+  readonly meta: LabPairMeta;
+}
+
+export interface PairOptions {
+  readonly world: WorldConfig;
+  /** About 1.1 times `count`, of which the first usable ones are taken. */
+  readonly prompts: readonly LabPrompt[];
+  /** Pairs to make; by default one for each usable prompt. */
+  readonly count?: number;
+  /** One sample of a base model for each prompt, in the order of the prompts. */
+  readonly baseAnswers?: readonly BaseAnswer[];
+}
+
+/**
+ * chosen = the best candidate by gold; rejected = a random strictly worse one. A prompt whose candidates are
+ * all equally good makes no pair; the next prompt of its family takes its place, so that families keep equal
+ * shares, and other families fill what a family cannot.
+ */
+export function makePairs({ world, prompts, count, baseAnswers }: PairOptions): LabPair[] {
+  checkOptions(world, prompts, baseAnswers);
+  const pairs = prompts.map((prompt, i) => pairOf(prompt, world, baseAnswers?.[i]));
+  const usable = pairs.filter((pair) => pair !== null);
+  if (count === undefined) return usable;
+  if (usable.length < count) {
+    throw inputError('lab-too-few-prompts', 'too few prompts have answers of different quality', {
+      need: count,
+      got: usable.length,
+      remedy: 'Give more prompts, or ask for fewer pairs',
+    });
+  }
+  return equalShares(usable, count);
+}
+
+function pairOf(prompt: LabPrompt, world: WorldConfig, baseAnswer?: BaseAnswer): LabPair | null {
+  const random = new Random(world.seed, 'pair', prompt.prompt);
+  const candidates = candidatesFor(prompt, world, baseAnswer);
+  const best = Math.max(...candidates.map(({ grade }) => grade.score));
+  const worse = candidates.filter(({ grade }) => grade.score < best);
+  if (worse.length === 0) return null;
+  const winner = random.pick(candidates.filter(({ grade }) => grade.score === best));
+  const loser = random.pick(worse);
+  // The last draw: the pairs of a noisy world are those of the clean one, some of them exchanged.
+  const flipped = random.uniform() < (world.labelNoise ?? 0);
+  return flipped ? row(prompt, loser, winner, true) : row(prompt, winner, loser, false);
+}
+
+function row({ prompt, family, level }: LabPrompt, chosen: Candidate, rejected: Candidate, flipped: boolean) {
+  const meta: LabPairMeta = {
+    family,
+    level,
+    chosenSource: chosen.source,
+    rejectedSource: rejected.source,
+    chosenCorrect: chosen.grade.correct,
+    rejectedCorrect: rejected.grade.correct,
+    chosenStyle: chosen.grade.style,
+    rejectedStyle: rejected.grade.style,
+    flipped,
+  };
+  return { prompt, chosen: chosen.text, rejected: rejected.text, meta };
+}
+
+/** The first pairs of each family up to its share, then the first of the rest; order is kept. */
+function equalShares(pairs: readonly LabPair[], count: number): LabPair[] {
+  const families = FAMILIES.filter(({ name }) => pairs.some((pair) => pair.meta.family === name));
+  const left = new Map(
+    families.map(({ name }, i) => [
+      name,
+      Math.floor(count / families.length) + (i < count % families.length ? 1 : 0),
+    ]),
+  );
+  const withinShare = pairs.map(({ meta }) => {
+    const places = left.get(meta.family) ?? 0;
+    left.set(meta.family, Math.max(0, places - 1));
+    return places > 0;
+  });
+  let toFill = count - withinShare.filter(Boolean).length;
+  return pairs.filter((_pair, i) => withinShare[i] || toFill-- > 0);
+}
+
+function checkOptions(
+  { conflict, labelNoise = 0 }: WorldConfig,
+  prompts: readonly LabPrompt[],
+  baseAnswers: readonly BaseAnswer[] | undefined,
+): void {
+  for (const [name, value] of Object.entries({ conflict, labelNoise })) {
+    if (!(value >= 0 && value <= 1)) {
+      throw inputError('lab-setting-out-of-range', `the world's ${name} is out of range`, {
+        got: value,
+        need: 'a number from 0 to 1',
+      });
+    }
+  }
+  if (baseAnswers !== undefined && baseAnswers.length !== prompts.length) {
+    throw inputError('lab-base-answers-unaligned', 'there must be one base answer for each prompt', {
+      got: baseAnswers.length,
+      need: prompts.length,
+    });
+  }
+}

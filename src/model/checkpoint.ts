@@ -1,0 +1,236 @@
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { inputError } from '../base/errors.ts';
+import { decodeUtf8, parseJson, readBytes, readError, readJson } from '../base/files.ts';
+import { hashOf, sha256 } from '../base/hash.ts';
+import { type DecoderConfig, expectedTensors, parseConfig } from './config.ts';
+import { openSafetensors, type TensorEntry } from './safetensors.ts';
+
+export {
+  initCheckpoint,
+  type Weight,
+  type WriteCheckpointOptions,
+  writeCheckpoint,
+} from './checkpoint-write.ts';
+export type { DecoderConfig } from './config.ts';
+
+/** A model folder in the Hugging Face layout, checked: every tensor is there and has the shape the config says. */
+export interface Checkpoint {
+  readonly dir: string;
+  readonly config: DecoderConfig;
+  /** Exactly the tensors of `expectedTensors(config)`, in that order; nothing is read yet. */
+  readonly weights: ReadonlyMap<string, TensorEntry>;
+  /** Names of tensors in the files that the model does not use (e.g. `rotary_emb.inv_freq`, a tied `lm_head`). */
+  readonly unused: readonly string[];
+  /** Count of trainable numbers; a tied embedding counts once. */
+  readonly parameters: number;
+  /**
+   * Identity of the model for caches: SHA-256 over the bytes of config.json, the end-of-text ids and the SHA-256
+   * of every weight file. Computed when first asked for (it reads all weights), then kept.
+   */
+  readonly hash: string;
+}
+
+const SINGLE = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+const FLOAT_DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
+
+/**
+ * Opens a model folder: config.json, generation_config.json (optional), and model.safetensors or, when that is
+ * missing, the shards of model.safetensors.index.json (the order of transformers' `from_pretrained`).
+ *
+ * @throws inputError `model-missing`, `weights-missing`, `shard-missing`, `tensor-missing`, `tensor-shape`,
+ *   `tensor-dtype`, and those of `parseConfig` and `openSafetensors`.
+ */
+export function openCheckpoint(dir: string): Checkpoint {
+  const folder = statSync(dir, { throwIfNoEntry: false });
+  if (!folder?.isDirectory()) {
+    const remedy = 'Give the folder that holds config.json and model.safetensors';
+    throw inputError('model-missing', folder ? 'this is not a folder' : 'no such folder', {
+      file: dir,
+      remedy,
+    });
+  }
+  const configFile = join(dir, 'config.json');
+  if (!existsSync(configFile)) {
+    const remedy = 'Give the folder of a whole model, not of an adapter or a tokenizer';
+    throw inputError('model-missing', 'the folder has no config.json', { file: dir, remedy });
+  }
+  const configBytes = readBytes(configFile);
+  const generationFile = join(dir, 'generation_config.json');
+  const config = parseConfig(
+    parseJson(decodeUtf8(configBytes, { file: configFile }), configFile),
+    configFile,
+    existsSync(generationFile) ? readJson(generationFile) : undefined,
+  );
+  const found = findTensors(dir);
+  const weights = checkTensors(found, config, dir);
+  const files = [...new Set([...found.values()].map((entry) => entry.file))];
+  let parameters = 0;
+  for (const { shape } of weights.values()) parameters += product(shape);
+  let hash: string | undefined;
+  return {
+    dir,
+    config,
+    weights,
+    unused: [...found.keys()].filter((name) => !weights.has(name)).sort(),
+    parameters,
+    get hash() {
+      hash ??= hashOf({
+        config: sha256(configBytes),
+        eos: config.eosTokenIds,
+        weights: files.map(hashFile).sort(),
+      });
+      return hash;
+    },
+  };
+}
+
+function findTensors(dir: string): ReadonlyMap<string, TensorEntry> {
+  if (existsSync(join(dir, SINGLE))) return openSafetensors(join(dir, SINGLE)).tensors;
+  const index = join(dir, INDEX);
+  if (existsSync(index)) return findSharded(dir, index);
+  const pickled = readdirSync(dir).filter((name) => /^pytorch_model.*\.(bin|index\.json)$/.test(name));
+  if (pickled.length > 0) {
+    const remedy = 'Convert them to safetensors: load the model with transformers and call save_pretrained';
+    throw inputError('weights-missing', 'only pickled weights', {
+      file: dir,
+      need: SINGLE,
+      got: pickled[0],
+      remedy,
+    });
+  }
+  const remedy = 'Fetch the weights, or give another folder';
+  throw inputError('weights-missing', 'the folder has no weights', {
+    file: dir,
+    need: `${SINGLE} or ${INDEX}`,
+    remedy,
+  });
+}
+
+function findSharded(dir: string, index: string): ReadonlyMap<string, TensorEntry> {
+  const map = (readJson(index) as { readonly weight_map?: unknown } | null)?.weight_map;
+  if (typeof map !== 'object' || map === null || Array.isArray(map)) {
+    throw inputError('bad-index', 'the index has no weight_map', {
+      file: index,
+      got: map,
+      remedy: 'Fetch it again',
+    });
+  }
+  const shards = new Map<string, ReadonlyMap<string, TensorEntry>>();
+  const tensors = new Map<string, TensorEntry>();
+  for (const [name, shard] of Object.entries(map as Record<string, unknown>)) {
+    // A shard lies beside its index: a path out of the folder is not followed.
+    if (typeof shard !== 'string' || shard === '' || shard !== basename(shard) || shard.includes('\\')) {
+      throw inputError('bad-index', `the shard of ${JSON.stringify(name)} is not a file name`, {
+        file: index,
+        got: shard,
+      });
+    }
+    let entries = shards.get(shard);
+    if (entries === undefined) {
+      if (!existsSync(join(dir, shard))) {
+        const remedy = 'Fetch the missing file';
+        throw inputError('shard-missing', `the shard ${shard} is missing`, {
+          file: index,
+          need: shard,
+          remedy,
+        });
+      }
+      entries = openSafetensors(join(dir, shard)).tensors;
+      shards.set(shard, entries);
+    }
+    const entry = entries.get(name);
+    if (entry === undefined) {
+      throw inputError(
+        'tensor-missing',
+        `the index places tensor ${JSON.stringify(name)} in a shard that lacks it`,
+        {
+          file: join(dir, shard),
+          tensor: name,
+          remedy: 'Index and shards are not of one model: fetch both again',
+        },
+      );
+    }
+    tensors.set(name, entry);
+  }
+  return tensors;
+}
+
+function checkTensors(
+  found: ReadonlyMap<string, TensorEntry>,
+  config: DecoderConfig,
+  dir: string,
+): ReadonlyMap<string, TensorEntry> {
+  const weights = new Map<string, TensorEntry>();
+  const expected = expectedTensors(config);
+  const missing = [...expected.keys()].filter((name) => !found.has(name));
+  if (missing.length > 0) {
+    const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
+    throw inputError('tensor-missing', `the weights lack tensor ${missing[0]}${more}`, {
+      file: dir,
+      tensor: missing[0],
+      need: `${expected.size} tensors`,
+      got: `${expected.size - missing.length} of them`,
+      remedy: missing.includes('lm_head.weight')
+        ? 'If the model shares its embedding with the head, set tie_word_embeddings to true in config.json'
+        : 'Config and weights are not of one model, or a file is missing: fetch both again',
+    });
+  }
+  for (const [name, shape] of expected) {
+    const entry = found.get(name) as TensorEntry;
+    const { file } = entry;
+    if (entry.shape.join() !== shape.join()) {
+      const remedy = 'config.json and the weights are not of one model: fetch both again';
+      throw inputError('tensor-shape', `tensor ${name} has the wrong shape`, {
+        file,
+        tensor: name,
+        need: shape,
+        got: entry.shape,
+        remedy,
+      });
+    }
+    if (!FLOAT_DTYPES.includes(entry.dtype)) {
+      const remedy = 'Quantized and other weights cannot be trained here: take the full-precision model';
+      throw inputError('tensor-dtype', `tensor ${name} has the wrong dtype`, {
+        file,
+        tensor: name,
+        need: FLOAT_DTYPES.join(', '),
+        got: entry.dtype,
+        remedy,
+      });
+    }
+    weights.set(name, entry);
+  }
+  return weights;
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+/** SHA-256 of files already hashed by this process, by path, inode, size and time: one run opens a model many times. */
+const fileHashes = new Map<string, string>();
+
+function hashFile(file: string): string {
+  let fd: number | undefined;
+  try {
+    fd = openSync(file, 'r');
+    // The inode too: a file replaced within one tick of the file system's clock keeps its time.
+    const { ino, size, mtimeMs } = fstatSync(fd);
+    const key = `${file}\0${ino}\0${size}\0${mtimeMs}`;
+    const known = fileHashes.get(key);
+    if (known !== undefined) return known;
+    const hash = createHash('sha256');
+    const piece = new Uint8Array(2 ** 22);
+    for (let n = readSync(fd, piece); n > 0; n = readSync(fd, piece)) hash.update(piece.subarray(0, n));
+    const digest = hash.digest('hex');
+    fileHashes.set(key, digest);
+    return digest;
+  } catch (error) {
+    throw readError(file, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
