@@ -67,3 +67,8 @@ export class Random {
 function rotl(x: number, k: number): number {
   return (x << k) | (x >>> (32 - k));
 }
+
+/** A seed for something that has a name under another seed: the same names give the same seed. */
+export function deriveSeed(...names: readonly (number | string)[]): number {
+  return new Random(...names).nextUint32();
+}

@@ -1,3 +1,8 @@
+import type { Interval } from '../stats/interval.ts';
+
+/** 95 % bootstrap intervals over prompts (and training seeds, where there are several). */
+export type { Interval };
+
 /** What `report.json` holds; the page is drawn from this alone. Log-probabilities and losses are in nats. */
 export interface ReportData {
   readonly version: string;
@@ -24,7 +29,9 @@ export interface ReportData {
   };
   readonly hyperParameters: Readonly<Record<string, string | number | boolean>>;
   /** Learning rates tried before anything was compared, by held-out DPO loss; null where the rate was given. */
-  readonly learningRates: readonly { readonly learningRate: number; readonly loss: number; readonly chosen: boolean }[] | null;
+  readonly learningRates:
+    | readonly { readonly learningRate: number; readonly loss: number; readonly chosen: boolean }[]
+    | null;
   readonly difficulty: {
     readonly folds: number;
     readonly seeds: number;
@@ -60,13 +67,6 @@ export interface ReportData {
   readonly notes: readonly string[];
 }
 
-export interface Interval {
-  readonly value: number;
-  /** 95 % bootstrap interval over prompts (and training seeds, where there are several). */
-  readonly low: number;
-  readonly high: number;
-}
-
 export interface ArmResult {
   /** start (the model before training), selected, full, random, hardest, easiest-shuffled, … */
   readonly name: string;
@@ -74,17 +74,23 @@ export interface ArmResult {
   readonly steps: number;
   readonly order: string;
   readonly trainingSeeds: readonly number[];
-  readonly heldOut: { readonly accuracy: number; readonly accuracyLow: number; readonly accuracyHigh: number; readonly loss: number; readonly n: number };
+  readonly heldOut: {
+    readonly accuracy: number;
+    readonly accuracyLow: number;
+    readonly accuracyHigh: number;
+    readonly loss: number;
+    readonly n: number;
+  };
   /** Win rate against the start model by the gold judge, ties half; null where no gold judge exists. */
   readonly winRate: (Interval & { readonly n: number }) | null;
   /** Share of answers that are right, where a program can tell. */
   readonly correctness: Interval | null;
   /** Share of the possible style marks that answers carry, where the gold judge counts them. */
   readonly style: number | null;
-  /** Mean length of generated answers, in tokens. */
-  readonly meanLengthTokens: number;
-  /** Share of answers that ended before the generation limit. */
-  readonly endedShare: number;
+  /** Mean length of generated answers, in tokens; null where nothing was generated. */
+  readonly meanLengthTokens: number | null;
+  /** Share of answers that ended before the generation limit; null where nothing was generated. */
+  readonly endedShare: number | null;
   /** Mean change of the held-out chosen completions' log-probability per token, in nats, against the start model. */
   readonly chosenLogProbChange: number;
 }

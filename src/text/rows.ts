@@ -76,7 +76,7 @@ export function packRows(rows: readonly SharedPromptRow[]): RowBatch {
         see(start + t, 0, promptLength);
         see(start + t, start, start + t + 1);
       }
-      positionCount = Math.max(positionCount, promptLength + completion.length);
+      positionCount = Math.max(positionCount, promptLength + completion.length - 1);
       start += completion.length - 1;
       completions++;
     }

@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { RUNNERS } from '../pipeline/runners.ts';
+import { VERSION } from '../pipeline/version.ts';
+import { explainConfig } from '../run/config.ts';
+import { runUnit } from '../run/worker.ts';
+import { EXIT, reportError } from './exit.ts';
+import { addVerbs, type Outside } from './verbs.ts';
+
+const program = new Command('winnow')
+  .description(
+    'Find out which preference pairs a language model can learn from, train on those, and see what that gained, cost and broke.',
+  )
+  .version(VERSION)
+  .exitOverride()
+  .showHelpAfterError('(winnow help VERB shows what a verb takes)');
+
+const interruption = new AbortController();
+const outside: Outside = {
+  print: (text) => process.stdout.write(text),
+  commandLine: ['winnow', ...process.argv.slice(2)].map(quoted).join(' '),
+  signal: interruption.signal,
+};
+
+addVerbs(program, outside);
+program
+  .command('config')
+  .description('every key of winnow.yaml with its default and its meaning')
+  .action(() => outside.print(`${explainConfig()}\n`));
+program
+  .command('worker', { hidden: true })
+  .argument('<dir>', 'folder of a unit')
+  .action(async (dir: string) => {
+    process.exit(await runUnit(dir, RUNNERS));
+  });
+
+if (process.argv[2] !== 'worker') {
+  // The first Ctrl-C lets the workers save where they are; the second does not wait.
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error, { json: process.argv.includes('--json') });
+}
+
+function stop(): void {
+  if (interruption.signal.aborted) process.exit(EXIT.interrupted);
+  interruption.abort();
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,182 @@
+import type { Command } from 'commander';
+import { refusedBy } from '../pairs/check.ts';
+import { reportText } from '../report/text.ts';
+import type { Config } from '../run/config.ts';
+import { type CommonFlags, configOf, withRunFlags } from './options.ts';
+import { setOut, type Way } from './way.ts';
+
+/** What a verb says: `data` for programs (--json), `text` for people. */
+export interface Said {
+  readonly data: unknown;
+  readonly text: string;
+}
+
+/** How verbs meet the process: stdout, the command line, Ctrl-C. */
+export interface Outside {
+  readonly print: (text: string) => void;
+  readonly commandLine: string;
+  readonly signal: AbortSignal;
+}
+
+interface Verb {
+  readonly name: string;
+  readonly text: string;
+  readonly work: (way: Way) => Promise<Said>;
+}
+
+const VERBS: readonly Verb[] = [
+  {
+    name: 'check',
+    text: 'read and check the pairs under the model’s tokenizer; say what is refused and why',
+    work: check,
+  },
+  { name: 'score', text: 'measure every pair’s difficulty by cross-fitted scoring runs', work: scoreVerb },
+  {
+    name: 'select',
+    text: 'choose the pairs to train on; write the ledger and the receipt',
+    work: selectVerb,
+  },
+  { name: 'train', text: 'train the arms at equal hyper-parameters', work: trainVerb },
+  { name: 'evaluate', text: 'judge every arm on pairs and prompts that no training saw', work: evaluateVerb },
+  { name: 'report', text: 'write report.html and report.json', work: reportVerb },
+  { name: 'run', text: 'all of it: check, score, select, train, evaluate, report', work: reportVerb },
+];
+
+/** Adds the verbs of the way of the data. Each does what is missing before it, and reuses what is done. */
+export function addVerbs(program: Command, outside: Outside): void {
+  for (const { name, text, work } of VERBS)
+    withRunFlags(program.command(name).description(text)).action(async (flags: CommonFlags) => {
+      await travel(configOf(flags), flags, outside, work);
+    });
+}
+
+/** Sets out, does the work, and says the result. */
+export async function travel(
+  config: Config,
+  flags: Pick<CommonFlags, 'json' | 'quiet'>,
+  outside: Outside,
+  work: (way: Way) => Promise<Said>,
+): Promise<void> {
+  const way = setOut(config, {
+    quiet: flags.quiet === true,
+    command: outside.commandLine,
+    signal: outside.signal,
+  });
+  try {
+    const said = await work(way);
+    way.progress.close();
+    outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
+  } finally {
+    way.progress.close();
+  }
+}
+
+async function check(way: Way): Promise<Said> {
+  const { read, refused, pool, heldOut, promptsCut, source, notes } = await way.prepared();
+  const counts = refusedBy(refused);
+  const used = pool.length + heldOut.length;
+  const data = {
+    source,
+    read,
+    used,
+    refused: refused.length,
+    pool: pool.length,
+    heldOut: heldOut.length,
+    refusedBy: counts,
+    promptsCut,
+    notes,
+    refusedRows: refused,
+  };
+  const shown = refused
+    .slice(0, 20)
+    .map(({ row, cause, message, remedy }) => `  row ${row}: ${cause}: ${message}. ${remedy}`);
+  const text = [
+    `${source.file} (${source.format}): ${read} rows read, ${used} can be used (${pool.length} to learn from, ${heldOut.length} held out), ${refused.length} refused`,
+    ...Object.entries(counts).map(([cause, n]) => `  ${n} ${cause}`),
+    `${promptsCut} prompts are cut at their start to fit`,
+    ...notes,
+    ...(shown.length > 0 ? ['Refused:', ...shown] : []),
+    ...(refused.length > shown.length
+      ? [`  … and ${refused.length - shown.length} more: ${way.config.out}/refused.jsonl`]
+      : []),
+  ].join('\n');
+  return { data, text };
+}
+
+async function scoreVerb(way: Way): Promise<Said> {
+  const { reliability, difficulties, hyper, learningRates } = await way.scored();
+  const { agreement: _, ...reliable } = reliability;
+  const sorted = difficulties.map(({ difficulty }) => difficulty).sort((a, b) => a - b);
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
+  const shareBelowLn2 = sorted.filter((difficulty) => difficulty < Math.LN2).length / sorted.length;
+  const data = {
+    reliability: reliable,
+    pairs: difficulties.length,
+    shareBelowLn2,
+    quantiles: [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1].map(at),
+    hyper,
+    learningRates,
+    out: way.config.out,
+  };
+  const text = [
+    `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${way.config.selection.keepFraction})`,
+    `${difficulties.length} pairs scored; difficulty (nats): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2`,
+    `learning rate ${hyper.learningRate}, batch ${hyper.batchSize}`,
+    `${way.config.out}: scores.jsonl, difficulty.jsonl, reliability.json`,
+  ].join('\n');
+  return { data, text };
+}
+
+async function selectVerb(way: Way): Promise<Said> {
+  const { kept } = await way.selected();
+  const total = (await way.scored()).difficulties.length;
+  const { keepFraction, direction } = way.config.selection;
+  const threshold = Math.max(...kept.map(({ difficulty }) => difficulty));
+  const data = {
+    keepFraction,
+    direction,
+    kept: kept.length,
+    dropped: total - kept.length,
+    threshold,
+    out: way.config.out,
+  };
+  const text = [
+    `${kept.length} of ${total} pairs kept (${direction}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
+    `${way.config.out}/selection: selected.jsonl, ledger.jsonl, receipt.json`,
+  ].join('\n');
+  return { data, text };
+}
+
+async function trainVerb(way: Way): Promise<Said> {
+  const { arms } = await way.trained();
+  const data = arms.map(({ plan, steps }) => ({
+    name: plan.name,
+    seed: plan.seed,
+    pairs: plan.ids.length,
+    order: plan.order,
+    steps,
+  }));
+  const text = [
+    ...data.map(
+      ({ name, seed, pairs, order, steps }) =>
+        `${name} (seed ${seed}): ${pairs} pairs, ${order}, ${steps} steps`,
+    ),
+    `${way.config.out}/arms`,
+  ].join('\n');
+  return { data, text };
+}
+
+async function evaluateVerb(way: Way): Promise<Said> {
+  const data = await way.reported();
+  return { data: { arms: data.arms, comparisons: data.comparisons }, text: reportText(data) };
+}
+
+async function reportVerb(way: Way): Promise<Said> {
+  const data = await way.reported();
+  return { data, text: `${reportText(data)}\n\nReport: ${way.config.out}/report.html` };
+}
+
+function number(value: number | null): string {
+  return value === null ? 'not known' : value.toFixed(3);
+}

@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { writeFileAtomic, writeJson } from '../base/files.ts';
+import type { GoldJudge } from '../judge/judge.ts';
+import { goldJudgeFor } from '../lab/gold.ts';
+import { type Prepared, prepare } from '../pipeline/prepare.ts';
+import {
+  type Evaluated,
+  evaluate,
+  type Scored,
+  type Selected,
+  type StageContext,
+  score,
+  select,
+  type Trained,
+  train,
+} from '../pipeline/stages.ts';
+import { PACKAGE_DIR, VERSION } from '../pipeline/version.ts';
+import { assemble } from '../report/assemble.ts';
+import type { ReportData } from '../report/data.ts';
+import { renderReport } from '../report/page.ts';
+import type { Config } from '../run/config.ts';
+import { openRun } from '../run/folder.ts';
+import { saveConfig } from './options.ts';
+import { createProgress, type Progress } from './progress.ts';
+
+/** The way of the data, as far as a verb needs it; what is done already is reused. */
+export interface Way {
+  readonly config: Config;
+  readonly progress: Progress;
+  readonly context: StageContext;
+  prepared(): Promise<Prepared>;
+  scored(): Promise<Scored>;
+  selected(): Promise<Selected>;
+  trained(): Promise<Trained>;
+  evaluated(): Promise<Evaluated>;
+  /** Writes `report.json` and `report.html` and gives the numbers. */
+  reported(): Promise<ReportData>;
+}
+
+export interface WayOptions {
+  readonly quiet: boolean;
+  /** The command line that leads here again. */
+  readonly command: string;
+  readonly signal: AbortSignal;
+}
+
+/** Opens the run folder and sets out. Each step is done once, with what it needs before it. */
+export function setOut(config: Config, options: WayOptions): Way {
+  openRun(config.out, { create: true, version: VERSION, command: options.command });
+  saveConfig(config);
+  const progress = createProgress({ quiet: options.quiet });
+  const context = stageContext(config.out, progress, options.signal);
+  const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
+    let result: Promise<T> | undefined;
+    return () => {
+      result ??= work();
+      return result;
+    };
+  };
+  const prepared = once(() => prepare(config, config.out));
+  const scored = once(async () => score(await prepared(), context));
+  const selected = once(async () => select(await prepared(), await scored(), context));
+  const trained = once(async () => {
+    await selected();
+    return train(await prepared(), await scored(), context);
+  });
+  const evaluated = once(async () => evaluate(await prepared(), await scored(), await trained(), context));
+  const reported = once(async () => {
+    const data = assemble({
+      evaluated: await evaluated(),
+      prepared: await prepared(),
+      scored: await scored(),
+      selected: await selected(),
+      trained: await trained(),
+      judge: judgeOf(config),
+      command: options.command,
+    });
+    writeJson(join(config.out, 'report.json'), data);
+    writeFileAtomic(join(config.out, 'report.html'), renderReport(data));
+    return data;
+  });
+  return { config, progress, context, prepared, scored, selected, trained, evaluated, reported };
+}
+
+/** Stages that run in worker processes of this program, and talk through the progress line. */
+export function stageContext(runDir: string, progress: Progress, signal: AbortSignal): StageContext {
+  return {
+    runDir,
+    command: [process.execPath, join(PACKAGE_DIR, 'dist', 'cli.mjs'), 'worker'],
+    signal,
+    onStage(title, units) {
+      const stage = progress.stage(title, { parts: units });
+      return {
+        event(event) {
+          if (event.type === 'progress') {
+            const detail =
+              event.loss === undefined ? event.what : `${event.what}, loss ${event.loss.toFixed(4)}`;
+            stage.update(event.unit, event.done, event.total, detail);
+          } else if (event.type === 'reused') stage.update(event.unit, 1, 1, 'already done');
+          else if (event.type === 'done') stage.update(event.unit, 1, 1);
+        },
+        end: () => stage.end(),
+      };
+    },
+  };
+}
+
+function judgeOf(config: Config): GoldJudge | null {
+  return config.evaluation.judge === 'none' ? null : goldJudgeFor(config.evaluation.judge);
+}

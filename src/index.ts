@@ -1,0 +1,35 @@
+/**
+ * The library: what the command line is made of. Each export is documented where it is defined.
+ * @packageDocumentation
+ */
+export { WinnowError } from './base/errors.ts';
+export { aggregate } from './difficulty/aggregate.ts';
+export {
+  type CrossFitItem,
+  type CrossFitOptions,
+  crossFitPlan,
+  type ScoringRun,
+} from './difficulty/cross-fit.ts';
+export { LEARNED_MARGIN, learnedStep } from './difficulty/learned-step.ts';
+export { type Reliability, reliability } from './difficulty/reliability.ts';
+export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
+export type { GoldJudge, Grade } from './judge/judge.ts';
+export { readAdapter, writeAdapter } from './model/adapter.ts';
+export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';
+export { openSafetensors, readTensorF32, writeSafetensors } from './model/safetensors.ts';
+export type { Message, PreferencePair, RefusedRow, Text } from './pairs/pair.ts';
+export { type PairSet, readPairs } from './pairs/read.ts';
+export { writePairs } from './pairs/write.ts';
+export { VERSION } from './pipeline/version.ts';
+export { type Generation, type GenerationOptions, generate } from './policy/generate.ts';
+export { openPolicy, type Policy, type PolicyOptions, type Trained } from './policy/policy.ts';
+export type { ArmResult, Comparison, ReportData } from './report/data.ts';
+export { renderReport } from './report/page.ts';
+export { type Config, configJsonSchema, loadConfig } from './run/config.ts';
+export { type ArmName, type ArmPlan, planArm } from './select/arms.ts';
+export { keep } from './select/keep.ts';
+export { tokenizePairs } from './text/tokenize.ts';
+export type { TokenizedPair } from './text/tokenized.ts';
+export { loadTokenizer, type TextTokenizer } from './text/tokenizer.ts';
+export { scorePairs, trainPreference } from './train/preference.ts';
+export { dpoLoss, implicitMargin, type PairLogProbs } from './train/preference-loss.ts';

@@ -1,0 +1,15 @@
+import { writeJsonLines } from '../base/files.ts';
+import type { PreferencePair } from './pair.ts';
+
+/**
+ * Writes pairs as JSONL with the columns id, prompt, chosen, rejected, meta: the `explicit` format, whole or not
+ * at all. Reading the file back gives the same ids and meta (rows are numbered anew).
+ * @throws machine error: the file cannot be written; meta holds a NaN.
+ */
+export function writePairs(file: string, pairs: readonly PreferencePair[]): void {
+  writeJsonLines(file, rows(pairs));
+}
+
+function* rows(pairs: readonly PreferencePair[]): Generator<Omit<PreferencePair, 'row'>> {
+  for (const { id, prompt, chosen, rejected, meta } of pairs) yield { id, prompt, chosen, rejected, meta };
+}

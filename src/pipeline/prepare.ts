@@ -1,0 +1,190 @@
+import { join } from 'node:path';
+import { inputError } from '../base/errors.ts';
+import { readJsonLines, writeJsonLines } from '../base/files.ts';
+import { type Checkpoint, openCheckpoint } from '../model/checkpoint.ts';
+import { refusedBy } from '../pairs/check.ts';
+import { PAIR_FORMATS, type PairFormat } from '../pairs/formats.ts';
+import { nearDuplicateKey } from '../pairs/keys.ts';
+import type { PreferencePair, RefusedRow, Text } from '../pairs/pair.ts';
+import { type PairSet, readPairs } from '../pairs/read.ts';
+import { splitHeldOut } from '../pairs/split.ts';
+import { type Config, requireKey } from '../run/config.ts';
+import { tokenizePairs, tokenizePrompts } from '../text/tokenize.ts';
+import type { TokenizedPair } from '../text/tokenized.ts';
+import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
+import type { TruncationPolicy } from '../text/truncation.ts';
+import { type EvaluationPrompt, writeTokens } from './inputs.ts';
+import type { UnitBase } from './units.ts';
+
+/** A pair that can be used, with what the model sees of it. */
+export interface UsedPair {
+  readonly pair: PreferencePair;
+  readonly tokens: TokenizedPair;
+  readonly duplicateKey: string;
+}
+
+/** Everything that is known before any model runs. */
+export interface Prepared {
+  readonly config: Config;
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: TextTokenizer;
+  readonly source: PairSet['source'];
+  readonly read: number;
+  readonly refused: readonly RefusedRow[];
+  /** Pairs for difficulty, selection and training, in the order of the input. */
+  readonly pool: readonly UsedPair[];
+  readonly heldOut: readonly UsedPair[];
+  readonly prompts: readonly EvaluationPrompt[];
+  readonly promptsCut: number;
+  readonly notes: readonly string[];
+  readonly base: UnitBase;
+}
+
+/** Reads, checks, tokenises and splits the pairs; writes `pairs.jsonl`, `refused.jsonl` and the token file. */
+export async function prepare(config: Config, runDir: string): Promise<Prepared> {
+  const modelDir = requireKey(config, 'model');
+  const dataFile = requireKey(config, 'data');
+  const checkpoint = openCheckpoint(modelDir);
+  const tokenizer = loadTokenizer(modelDir);
+  const policy = truncationPolicy(config, checkpoint);
+  const set = await readPairs(dataFile, {
+    format: pairFormat(config.format),
+    ...(config.limit === null ? {} : { limit: config.limit }),
+  });
+  const vocabSize = checkpoint.config.vocabSize;
+  const tokenized = tokenizePairs(set.pairs, tokenizer, policy, { vocabSize });
+  const refused = [...set.refused, ...tokenized.refused].sort((a, b) => a.row - b.row);
+  const tokens = new Map(tokenized.rows.map((row) => [row.id, row]));
+  const usable = set.pairs.filter(({ id }) => tokens.has(id));
+  if (usable.length < 4)
+    throw inputError('too-few-pairs', 'too few pairs of the file can be used', {
+      file: dataFile,
+      got: `${usable.length} of ${set.read} rows; refused: ${summary(refused)}`,
+      need: 'at least 4',
+      remedy: 'Run `winnow check` on the file to see every refused row and how to mend it',
+    });
+  const split = splitHeldOut(usable, { share: config.evaluation.heldOut, seed: config.seed });
+  if (split.heldOut.length === 0 || split.pool.length < 2)
+    throw inputError('bad-held-out', 'these pairs cannot be split into a pool and held-out pairs', {
+      got: `${split.pool.length} and ${split.heldOut.length} of ${usable.length} pairs`,
+      need: 'at least 2 in the pool and 1 held out; pairs that share a prompt stay together',
+      remedy: 'Give more pairs, or change evaluation.heldOut',
+    });
+  const used = (pair: PreferencePair): UsedPair => ({
+    pair,
+    tokens: tokens.get(pair.id) as TokenizedPair,
+    duplicateKey: nearDuplicateKey(pair),
+  });
+  const pool = split.pool.map(used);
+  const heldOut = split.heldOut.map(used);
+  const prompts = await evaluationPrompts(config, heldOut, tokenizer, policy, vocabSize);
+
+  const role = new Map([
+    ...pool.map(({ pair }) => [pair.id, 'pool'] as const),
+    ...heldOut.map(({ pair }) => [pair.id, 'held-out'] as const),
+  ]);
+  writeJsonLines(
+    join(runDir, 'pairs.jsonl'),
+    usable.map((pair) => ({ ...pair, role: role.get(pair.id) })),
+  );
+  writeJsonLines(join(runDir, 'refused.jsonl'), refused);
+  const base = { modelDir, modelHash: checkpoint.hash, tokens: writeTokens(runDir, tokenized.rows) };
+  const notes = [
+    ...(tokenized.boundaryMerges > 0
+      ? [
+          `${tokenized.boundaryMerges} completions begin inside what the tokenizer would join to the prompt; they were encoded apart.`,
+        ]
+      : []),
+    ...(tokenized.untemplated > 0 && tokenizer.chatTemplate !== null
+      ? [
+          `${tokenized.untemplated} pairs are plain text and were used as they stand, without the model's chat template.`,
+        ]
+      : []),
+  ];
+  const { promptsCut } = tokenized;
+  return {
+    config,
+    checkpoint,
+    tokenizer,
+    source: set.source,
+    read: set.read,
+    refused,
+    pool,
+    heldOut,
+    prompts,
+    promptsCut,
+    notes,
+    base,
+  };
+}
+
+function pairFormat(name: string): PairFormat | 'auto' {
+  if (name === 'auto' || (PAIR_FORMATS as readonly string[]).includes(name))
+    return name as PairFormat | 'auto';
+  throw inputError('bad-format', 'format names no known format of pairs', {
+    got: name,
+    need: ['auto', ...PAIR_FORMATS],
+  });
+}
+
+/** The configured lengths, within what the model can see. */
+function truncationPolicy(config: Config, checkpoint: Checkpoint): TruncationPolicy {
+  const maxLength = Math.min(config.text.maxLength, checkpoint.config.maxPositions);
+  return {
+    maxLength,
+    maxPromptLength: Math.min(config.text.maxPromptLength, maxLength - 1),
+    onLong: config.text.onLong,
+  };
+}
+
+/** Prompts to answer: of a file, or of the held-out pairs (each prompt once, in the order of the input). */
+async function evaluationPrompts(
+  config: Config,
+  heldOut: readonly UsedPair[],
+  tokenizer: TextTokenizer,
+  policy: TruncationPolicy,
+  vocabSize: number,
+): Promise<EvaluationPrompt[]> {
+  const { prompts: file, maxPrompts, maxNewTokens } = config.evaluation;
+  const texts = new Map<string, { id: string; prompt: Text }>();
+  if (file === null) {
+    for (const { pair } of heldOut) {
+      const key = JSON.stringify(pair.prompt);
+      if (!texts.has(key)) texts.set(key, { id: pair.id, prompt: pair.prompt });
+    }
+  } else {
+    for await (const { line, value } of readJsonLines<{ prompt?: unknown }>(file)) {
+      const prompt = value?.prompt;
+      if (typeof prompt !== 'string' && !Array.isArray(prompt))
+        throw inputError('bad-prompt', 'a line without a prompt', {
+          file,
+          line,
+          got: value,
+          need: '{"prompt": text or messages}',
+        });
+      texts.set(JSON.stringify(prompt), { id: `prompt-${line}`, prompt: prompt as Text });
+    }
+  }
+  const room = { ...policy, maxLength: Math.max(2, policy.maxLength - maxNewTokens) };
+  const fitted = {
+    ...room,
+    maxPromptLength: Math.min(policy.maxPromptLength, room.maxLength - 1),
+    onLong: 'cut-prompt-start' as const,
+  };
+  const { rows } = tokenizePrompts([...texts.values()].slice(0, maxPrompts), tokenizer, fitted, {
+    vocabSize,
+  });
+  const shown = new Map([...texts.values()].map(({ id, prompt }) => [id, prompt]));
+  return rows.map(({ id, prompt }) => {
+    const text = shown.get(id) as Text;
+    return { id, text: typeof text === 'string' ? text : JSON.stringify(text), tokens: [...prompt] };
+  });
+}
+
+function summary(refused: readonly RefusedRow[]): string {
+  return (
+    Object.entries(refusedBy(refused))
+      .map(([cause, n]) => `${n} ${cause}`)
+      .join(', ') || 'none'
+  );
+}

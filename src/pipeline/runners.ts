@@ -1,0 +1,343 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { writeJsonLines } from '../base/files.ts';
+import { deriveSeed } from '../base/random.ts';
+import type { ScoreRow } from '../difficulty/scores.ts';
+import type { Answer } from '../evaluate/answers.ts';
+import { type LoraPair, readAdapter, writeAdapter } from '../model/adapter.ts';
+import { openCheckpoint, type Weight, writeCheckpoint } from '../model/checkpoint.ts';
+import type { LoraShape, Projection } from '../model/layer.ts';
+import { generate } from '../policy/generate.ts';
+import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
+import { checkpointDir, sealCheckpoint } from '../run/checkpoint.ts';
+import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run/worker.ts';
+import type { TokenizedPair } from '../text/tokenized.ts';
+import { loadTokenizer } from '../text/tokenizer.ts';
+import type { Optimisation, TrainingState } from '../train/optimise.ts';
+import { epochOrder, type PairScore, scorePairs, trainPreference } from '../train/preference.ts';
+import { dpoLoss, implicitMargin } from '../train/preference-loss.ts';
+import { readTrainingState, writeTrainingState } from '../train/state.ts';
+import { parseLines, readIds, readPrompts, readTokens } from './inputs.ts';
+import type { GenerationInputs, Hyper } from './units.ts';
+
+/** A line of `log-probs.jsonl`, nats. */
+export type LogProbRow = PairScore & { readonly id: string; readonly row: number };
+
+type Inputs = Parameters<UnitRunner>[0];
+
+/** Seconds between checkpoints of a training: what a kill -9 loses at most. */
+const CHECKPOINT_SECONDS = Number(process.env.WINNOW_CHECKPOINT_SECONDS ?? 20);
+
+/** What each kind of unit does, in the child process. */
+export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
+  reference: async (_, context) => {
+    const pairs = [...readTokens(place(context, 'tokens')).values()];
+    return withPolicy(context, place(context, 'model'), { method: 'none' }, (policy) =>
+      logProbs(policy, pairs, context),
+    );
+  },
+  'held-out': async (_, context) => {
+    const pairs = pick(readTokens(place(context, 'tokens')), readIds(place(context, 'rows')));
+    return withTrained(context, (policy) => logProbs(policy, pairs, context));
+  },
+  scoring: scoringRun,
+  training: armTraining,
+  answers: answerPrompts,
+};
+
+async function logProbs(policy: Policy, pairs: readonly TokenizedPair[], context: UnitContext) {
+  const scores = await scorePairs(policy, pairs, async (done) => {
+    context.report({ done, total: pairs.length, what: 'pairs' });
+    await breathe();
+    if (context.shouldStop()) throw stoppedError();
+  });
+  const rows = writeJsonLines(
+    join(context.attemptDir, 'log-probs.jsonl'),
+    scores.map((score, i) => ({ id: pairs[i]?.id, row: pairs[i]?.row, ...score })),
+  );
+  return { files: ['log-probs.jsonl'], rows: { 'log-probs.jsonl': rows } };
+}
+
+/** Trains on the pairs outside a part, and scores those inside at the checkpoints. */
+async function scoringRun(inputs: Inputs, context: UnitContext) {
+  const hyper = inputs.training as unknown as Hyper;
+  const [seed, part, checkpoints] = [
+    inputs.seed as number,
+    inputs.part as number,
+    inputs.checkpoints as number,
+  ];
+  const tokens = readTokens(place(context, 'tokens'));
+  const reference = readReference(context);
+  const trainOn = pick(tokens, readIds(place(context, 'trainOn')));
+  const heldOut = pick(tokens, readIds(place(context, 'score')));
+  const scores: ScoreRow[] = [];
+  const score = async (policy: Policy, step: number, checkpoint: number) => {
+    const rows = await scorePairs(policy, heldOut, async () => breathe());
+    rows.forEach((after, i) => {
+      const { id, row } = heldOut[i] as TokenizedPair;
+      scores.push(
+        scoreRow(after, reference.get(id) as LogProbRow, hyper.beta, {
+          id,
+          row,
+          part,
+          seed,
+          checkpoint,
+          step,
+        }),
+      );
+    });
+  };
+  const trained = trainedOf(hyper, deriveSeed(seed, 'scoring', part));
+  return withPolicy(context, place(context, 'model'), trained, async (policy) => {
+    const steps = await trainHere(context, policy, {
+      pairs: trainOn,
+      reference,
+      hyper,
+      shuffleSeed: deriveSeed(seed, 'scoring order', part),
+      keepBeside: { file: 'scores.jsonl', rows: scores },
+      async afterStep(step, total) {
+        const checkpoint = checkpointAt(step, total, checkpoints);
+        if (checkpoint !== null) await score(policy, step, checkpoint);
+      },
+    });
+    const rows = writeJsonLines(join(context.attemptDir, 'scores.jsonl'), scores);
+    writeJsonLines(join(context.attemptDir, 'steps.jsonl'), steps.records);
+    return { files: ['scores.jsonl', 'steps.jsonl'], rows: { 'scores.jsonl': rows } };
+  });
+}
+
+/** Checkpoint j of c is taken after ⌈total·j / c⌉ steps; null where none falls on this step. */
+export function checkpointAt(step: number, total: number, checkpoints: number): number | null {
+  const count = Math.min(checkpoints, total);
+  for (let j = 1; j <= count; j++) if (Math.ceil((total * j) / count) === step) return j;
+  return null;
+}
+
+function scoreRow(
+  after: PairScore,
+  before: PairScore,
+  beta: number,
+  labels: Pick<ScoreRow, 'id' | 'row' | 'part' | 'seed' | 'checkpoint' | 'step'>,
+): ScoreRow {
+  const pair = {
+    chosen: after.chosen,
+    rejected: after.rejected,
+    refChosen: before.chosen,
+    refRejected: before.rejected,
+  };
+  return {
+    ...labels,
+    chosenLogProb: after.chosen,
+    rejectedLogProb: after.rejected,
+    refChosenLogProb: before.chosen,
+    refRejectedLogProb: before.rejected,
+    loss: dpoLoss(implicitMargin(pair, beta)),
+    evenTokenMargin: after.chosenEven - before.chosenEven - (after.rejectedEven - before.rejectedEven),
+  };
+}
+
+/** Trains an arm and writes what was trained, and the order in which the pairs were really taken. */
+async function armTraining(inputs: Inputs, context: UnitContext) {
+  const hyper = inputs.training as unknown as Hyper;
+  const seed = inputs.seed as number;
+  const shuffleSeed = inputs.shuffleSeed as number | null;
+  const pairs = pick(readTokens(place(context, 'tokens')), readIds(place(context, 'order')));
+  const trained = trainedOf(hyper, deriveSeed(seed, 'training'));
+  return withPolicy(context, place(context, 'model'), trained, async (policy) => {
+    const steps = await trainHere(context, policy, {
+      pairs,
+      reference: readReference(context),
+      hyper,
+      shuffleSeed,
+    });
+    writeJsonLines(join(context.attemptDir, 'steps.jsonl'), steps.records);
+    const consumed = Array.from({ length: hyper.epochs }, (_, epoch) =>
+      epochOrder(pairs.length, shuffleSeed, epoch),
+    ).flat();
+    writeJsonLines(
+      join(context.attemptDir, 'order.jsonl'),
+      consumed.map((i) => (pairs[i] as TokenizedPair).id),
+    );
+    const folder = writeTrained(context, policy);
+    const files = readdirSync(join(context.attemptDir, folder)).map((name) => `${folder}/${name}`);
+    return { files: ['steps.jsonl', 'order.jsonl', ...files], rows: { 'steps.jsonl': steps.records.length } };
+  });
+}
+
+async function answerPrompts(inputs: Inputs, context: UnitContext) {
+  const generation = inputs.generation as unknown as GenerationInputs;
+  const prompts = readPrompts(place(context, 'tokens'));
+  const tokenizer = loadTokenizer(place(context, 'tokenizer'));
+  return withTrained(context, async (policy) => {
+    const step = 32;
+    const answers: Answer[] = [];
+    for (let from = 0; from < prompts.length; from += step) {
+      // The whole list is ordered by length inside `generate`; cut here only so that it can be stopped between.
+      const some = prompts.slice(from, from + step);
+      const generations = await generate(
+        policy,
+        some.map(({ tokens }) => Int32Array.from(tokens)),
+        {
+          ...generation,
+          seed: deriveSeed(generation.seed, 'answers', from),
+        },
+      );
+      some.forEach(({ id, text }, i) => {
+        const { tokens, ended } = generations[i] as { tokens: Int32Array; ended: boolean };
+        answers.push({ id, prompt: text, text: tokenizer.decode([...tokens]), tokens: tokens.length, ended });
+      });
+      context.report({ done: answers.length, total: prompts.length, what: 'prompts' });
+      await breathe();
+      if (context.shouldStop()) throw stoppedError();
+    }
+    const rows = writeJsonLines(join(context.attemptDir, 'answers.jsonl'), answers);
+    return { files: ['answers.jsonl'], rows: { 'answers.jsonl': rows } };
+  });
+}
+
+interface TrainingHere {
+  readonly pairs: readonly TokenizedPair[];
+  readonly reference: ReadonlyMap<string, LogProbRow>;
+  readonly hyper: Hyper;
+  readonly shuffleSeed: number | null;
+  /** Rows gathered so far, to be kept with every checkpoint; refilled on resuming. */
+  readonly keepBeside?: { readonly file: string; readonly rows: ScoreRow[] };
+  afterStep?(step: number, total: number): Promise<void>;
+}
+
+/** Training with checkpoints, from the newest whole one if there is one. */
+async function trainHere(context: UnitContext, policy: Policy, job: TrainingHere): Promise<TrainingState> {
+  const { hyper, keepBeside } = job;
+  const optimisation: Optimisation = {
+    ...hyper,
+    beta1: hyper.adamBeta1,
+    beta2: hyper.adamBeta2,
+    epsilon: hyper.adamEpsilon,
+  };
+  const resume =
+    context.checkpointFrom === null ? undefined : readTrainingState(context.checkpointFrom, policy);
+  if (context.checkpointFrom !== null && keepBeside !== undefined)
+    keepBeside.rows.push(...parseLines<ScoreRow>(join(context.checkpointFrom, keepBeside.file)));
+  let savedAt = performance.now();
+  const save = (state: TrainingState) => {
+    const dir = checkpointDir(context.attemptDir, state.adam.step);
+    writeTrainingState(dir, policy, state);
+    if (keepBeside !== undefined) writeJsonLines(join(dir, keepBeside.file), keepBeside.rows);
+    sealCheckpoint(dir);
+    for (const name of readdirSync(dirname(dir)))
+      if (join(dirname(dir), name) !== dir) rmSync(join(dirname(dir), name), { recursive: true });
+    savedAt = performance.now();
+  };
+  const reference = job.pairs.map(({ id }) => job.reference.get(id) as LogProbRow);
+  const task = { pairs: job.pairs, reference, beta: hyper.beta, shuffleSeed: job.shuffleSeed, optimisation };
+  return trainPreference(policy, task, {
+    ...(resume === undefined ? {} : { resume }),
+    async afterStep(state, total) {
+      const { step } = state.adam;
+      await job.afterStep?.(step, total);
+      context.report({ done: step, total, what: 'steps', loss: state.records.at(-1)?.loss ?? Number.NaN });
+      await breathe();
+      if (context.shouldStop()) {
+        save(state);
+        throw stoppedError();
+      }
+      if (performance.now() - savedAt > CHECKPOINT_SECONDS * 1000 && step < total) save(state);
+    },
+  });
+}
+
+/** What is trained, as the policy takes it. */
+export function trainedOf(
+  hyper: Pick<Hyper, 'method' | 'rank' | 'alpha' | 'targets'>,
+  seed: number,
+): Trained {
+  return hyper.method === 'full'
+    ? { method: 'full' }
+    : { method: 'lora', rank: hyper.rank, alpha: hyper.alpha, targets: hyper.targets, seed };
+}
+
+/** Writes the adapter, or the whole checkpoint; gives the folder's name. */
+function writeTrained(context: UnitContext, policy: Policy): 'adapter' | 'model' {
+  const model = place(context, 'model');
+  if (policy.trained.method !== 'lora') {
+    const weights = new Map<string, Weight>(
+      [...policy.parameters].map(([name, { shape, data }]) => [name, { shape, data }]),
+    );
+    writeCheckpoint(join(context.attemptDir, 'model'), policy.config, weights, { copyTokenizerFrom: model });
+    return 'model';
+  }
+  const tensors = new Map<string, LoraPair>();
+  for (const [name, a] of policy.parameters) {
+    if (!name.endsWith('.lora_A')) continue;
+    const module = name.slice(0, -'.lora_A'.length);
+    const b = policy.parameters.get(`${module}.lora_B`);
+    if (b !== undefined) tensors.set(module, { a, b });
+  }
+  const { rank, alpha, targets } = policy.trained;
+  writeAdapter(join(context.attemptDir, 'adapter'), {
+    baseModel: model,
+    rank,
+    alpha,
+    targetModules: targets,
+    tensors,
+  });
+  return 'adapter';
+}
+
+/** Opens what an arm's training wrote (or the start model), uses it, closes it. */
+async function withTrained<T>(context: UnitContext, use: (policy: Policy) => Promise<T>): Promise<T> {
+  const folder = context.places.trained;
+  if (folder === undefined) return withPolicy(context, place(context, 'model'), { method: 'none' }, use);
+  if (existsSync(join(folder, 'model')))
+    return withPolicy(context, join(folder, 'model'), { method: 'none' }, use);
+  const adapter = readAdapter(join(folder, 'adapter'));
+  const shape: LoraShape = {
+    rank: adapter.rank,
+    alpha: adapter.alpha,
+    targets: adapter.targetModules as Projection[],
+  };
+  return withPolicy(
+    context,
+    place(context, 'model'),
+    { method: 'lora', seed: 0, ...shape },
+    async (policy) => {
+      for (const [module, { a, b }] of adapter.tensors) {
+        policy.parameters.get(`${module}.lora_A`)?.data.set(a.data);
+        policy.parameters.get(`${module}.lora_B`)?.data.set(b.data);
+      }
+      return use(policy);
+    },
+  );
+}
+
+async function withPolicy<T>(
+  context: UnitContext,
+  model: string,
+  trained: Trained,
+  use: (policy: Policy) => Promise<T>,
+): Promise<T> {
+  const policy = openPolicy(openCheckpoint(model), { trained, threads: context.threads });
+  try {
+    return await use(policy);
+  } finally {
+    await policy.dispose();
+  }
+}
+
+function readReference(context: UnitContext): Map<string, LogProbRow> {
+  return new Map(parseLines<LogProbRow>(place(context, 'reference')).map((row) => [row.id, row]));
+}
+
+function place(context: UnitContext, name: string): string {
+  const path = context.places[name];
+  if (path === undefined) throw new Error(`unit ${context.spec.kind}: no place named ${name}`);
+  return path;
+}
+
+function pick(tokens: ReadonlyMap<string, TokenizedPair>, ids: readonly string[]): TokenizedPair[] {
+  return ids.map((id) => {
+    const pair = tokens.get(id);
+    if (pair === undefined) throw new Error(`no tokens for pair ${id}`);
+    return pair;
+  });
+}

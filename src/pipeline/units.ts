@@ -1,0 +1,105 @@
+import type { Json } from '../base/hash.ts';
+import type { Config } from '../run/config.ts';
+import { resultFile, type UnitResult } from '../run/done.ts';
+import type { UnitSpec } from '../run/unit.ts';
+import type { InputFile } from './inputs.ts';
+import { ENGINE } from './version.ts';
+
+/** Hyper-parameters of DPO with nothing left to be found out. */
+export type Hyper = Omit<Config['training'], 'learningRate' | 'batchSize'> & {
+  readonly learningRate: number;
+  readonly batchSize: number;
+};
+
+/** What all units of a run share. */
+export interface UnitBase {
+  readonly modelDir: string;
+  readonly modelHash: string;
+  readonly tokens: InputFile;
+}
+
+function unit(
+  kind: string,
+  base: UnitBase,
+  inputs: Record<string, Json>,
+  files: Record<string, InputFile>,
+  places: Record<string, string> = {},
+): UnitSpec {
+  const hashes = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, file.hash]));
+  const paths = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, file.path]));
+  return {
+    kind,
+    inputs: { engine: ENGINE, model: base.modelHash, tokens: base.tokens.hash, ...hashes, ...inputs },
+    places: { model: base.modelDir, tokens: base.tokens.path, ...paths, ...places },
+  };
+}
+
+/** Log-probabilities of all pairs under the start model: π_ref of every training. Output `log-probs.jsonl`. */
+export function referenceUnit(base: UnitBase): UnitSpec {
+  return unit('reference', base, {}, {});
+}
+
+export interface ScoringInputs {
+  readonly hyper: Hyper;
+  readonly seed: number;
+  readonly part: number;
+  readonly checkpoints: number;
+  readonly trainOn: InputFile;
+  readonly score: InputFile;
+}
+
+/** A scoring run of the cross-fit. Output `scores.jsonl` (ScoreRow), `steps.jsonl`. */
+export function scoringUnit(base: UnitBase, reference: UnitResult, run: ScoringInputs): UnitSpec {
+  const { hyper, seed, part, checkpoints, trainOn, score } = run;
+  const inputs = { reference: reference.id, training: hyper, seed, part, checkpoints };
+  return unit(
+    'scoring',
+    base,
+    inputs,
+    { trainOn, score },
+    { reference: resultFile(reference, 'log-probs.jsonl') },
+  );
+}
+
+export interface ArmInputs {
+  readonly hyper: Hyper;
+  readonly seed: number;
+  /** Ids in training order. */
+  readonly order: InputFile;
+  readonly shuffleSeed: number | null;
+}
+
+/** DPO training of an arm. Output `adapter/…` (LoRA) or `model/…` (full), `steps.jsonl`, `order.jsonl`. */
+export function trainingUnit(base: UnitBase, reference: UnitResult, arm: ArmInputs): UnitSpec {
+  const { hyper, seed, order, shuffleSeed } = arm;
+  const inputs = { reference: reference.id, training: hyper, seed, shuffleSeed };
+  return unit('training', base, inputs, { order }, { reference: resultFile(reference, 'log-probs.jsonl') });
+}
+
+/** Log-probabilities of held-out pairs under a trained arm. Output `log-probs.jsonl`. */
+export function heldOutUnit(base: UnitBase, trained: UnitResult, rows: InputFile): UnitSpec {
+  return unit('held-out', base, { trained: trained.id }, { rows }, { trained: trained.dir });
+}
+
+export type GenerationInputs = Pick<Config['evaluation'], 'maxNewTokens' | 'temperature' | 'topP'> & {
+  readonly seed: number;
+  readonly stopIds: readonly number[];
+  readonly tokenizerHash: string;
+};
+
+/** Answers of a trained arm, or of the start model. Output `answers.jsonl` (Answer). */
+export function answersUnit(
+  base: UnitBase,
+  trained: UnitResult | null,
+  prompts: InputFile,
+  generation: GenerationInputs,
+): UnitSpec {
+  return unit(
+    'answers',
+    // Answers do not depend on the pairs.
+    { ...base, tokens: prompts },
+    { trained: trained?.id ?? null, generation: { ...generation, stopIds: [...generation.stopIds] } },
+    {},
+    { tokenizer: base.modelDir, ...(trained === null ? {} : { trained: trained.dir }) },
+  );
+}

@@ -1,0 +1,112 @@
+import { advice, FEW_PROMPTS } from './advice.ts';
+import type { Comparison, ReportData } from './data.ts';
+import { correctnessLosses, sideEffects } from './effects.ts';
+import { type Evidence, headlineOf, type Outcome, outcomeOf, titleOf } from './headline.ts';
+import { count, keepPercent } from './numbers.ts';
+import { isUnreliable, reliability } from './reliability.ts';
+import { differenceSentence, findingOf, type Sentence, say } from './sentences.ts';
+
+export interface Verdict {
+  readonly outcome: Outcome;
+  /** What the verdict rests on: the win rate where there is a judge, held-out accuracy where there is none. */
+  readonly metric: Comparison['metric'];
+  /** A few words. */
+  readonly title: Sentence;
+  /** The verdict in full, then the numbers and the side effects behind it. */
+  readonly findings: readonly Sentence[];
+  /** How far the difficulty can be trusted. */
+  readonly reliability: readonly Sentence[];
+  /** What to look at next. */
+  readonly next: readonly Sentence[];
+}
+
+/**
+ * What the run shows, in words. "Better" and "worse" are said only where the 95 % interval of a paired
+ * difference excludes 0; selection is judged against the same number of random pairs, then against all pairs.
+ */
+export function verdict(data: ReportData): Verdict {
+  const metric = mainMetric(data);
+  const compared = (b: string, by = metric) =>
+    data.comparisons.find((c) => c.a === 'selected' && c.b === b && c.metric === by);
+  const losses = correctnessLosses(data);
+  const evidence: Evidence = {
+    metric,
+    keep: keepPercent(data.selection.keepFraction),
+    random: findingOf(compared('random')),
+    full: findingOf(compared('full')),
+    correctnessFell: losses.length > 0,
+  };
+  const nothingSelected = data.selection.keepFraction >= 1 || data.selection.dropped === 0;
+  const outcome = nothingSelected ? 'nothing-selected' : outcomeOf(evidence);
+  const secondary =
+    metric === 'winRate' ? [] : (['random', 'full'] as const).map((b) => compared(b, 'heldOutLoss'));
+  const shown = [compared('random'), compared('full'), ...secondary, ...losses].filter(
+    (c) => c !== undefined,
+  );
+  const main = compared('random') ?? compared('full');
+  const trust = reliability(data);
+  const findings = [
+    headlineOf(outcome, evidence),
+    // A selection that rests on noise must not stand unqualified in the verdict.
+    ...(isUnreliable(data) ? trust.slice(0, 1) : []),
+    ...withoutJudge(metric),
+    ...shown.map(differenceSentence),
+    ...sideEffects(data, metric),
+    ...limits(data, main),
+  ];
+  return {
+    outcome,
+    metric,
+    title: titleOf(outcome, evidence),
+    findings,
+    reliability: trust,
+    next: advice(data, outcome, evidence, main),
+  };
+}
+
+/** The win rate where one was compared, otherwise how well the model orders held-out pairs. */
+function mainMetric(data: ReportData): Comparison['metric'] {
+  const has = (metric: Comparison['metric']) =>
+    data.comparisons.some(
+      (c) => c.metric === metric && c.a === 'selected' && (c.b === 'random' || c.b === 'full'),
+    );
+  if (has('winRate')) return 'winRate';
+  return has('heldOutAccuracy') || !has('heldOutLoss') ? 'heldOutAccuracy' : 'heldOutLoss';
+}
+
+function withoutJudge(metric: Comparison['metric']): Sentence[] {
+  if (metric === 'winRate') return [];
+  return [
+    say(
+      'neutral',
+      'No judge compared the answers, so this rests on how the model orders pairs that it did not train on. That says little about the quality of its answers.',
+      '回答を比べる評価者がないため、学習に使っていないペアの順位付けで判断しています。回答の質そのものを示すものではありません。',
+    ),
+  ];
+}
+
+/** What the intervals do not cover. */
+function limits(data: ReportData, main: Comparison | undefined): Sentence[] {
+  const out: Sentence[] = [];
+  if (main === undefined) return out;
+  if (main.n < FEW_PROMPTS) {
+    out.push(
+      say(
+        'warn',
+        `Only ${count(main.n)} prompts were evaluated: an interval from so few is itself rough.`,
+        `評価は ${count(main.n)} 件だけです。件数が少ないため、信頼区間そのものも粗い値です。`,
+      ),
+    );
+  }
+  const trained = data.arms.filter((arm) => arm.name !== 'start');
+  if (trained.some((arm) => arm.trainingSeeds.length < 2)) {
+    out.push(
+      say(
+        'neutral',
+        'Some arms were trained with one seed: the intervals then cover other prompts, not another training.',
+        '学習シードが一つだけの条件があります。その信頼区間はプロンプトの違いのみで、学習のやり直しによるばらつきを含みません。',
+      ),
+    );
+  }
+  return out;
+}

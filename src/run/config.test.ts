@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { WinnowError } from '../base/errors.ts';
+import { configJsonSchema, explainConfig, loadConfig, requireKey } from './config.ts';
+import { configKeys } from './words.ts';
+
+let root = '';
+let file = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'winnow-config-'));
+  file = join(root, 'winnow.yaml');
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const load = (yaml: string, overrides = {}) => {
+  writeFileSync(file, yaml);
+  return loadConfig(file, overrides);
+};
+const fault = (yaml: string, overrides = {}): WinnowError => {
+  try {
+    load(yaml, overrides);
+  } catch (error) {
+    return error as WinnowError;
+  }
+  return expect.unreachable('it should have failed');
+};
+
+describe('loadConfig', () => {
+  it("has the paper's values by default", () => {
+    const config = loadConfig(null);
+    expect(config).toMatchObject({ model: null, data: null, seed: 42, out: resolve('winnow-run') });
+    expect(config.text).toEqual({ maxLength: 1024, maxPromptLength: 512, onLong: 'cut-prompt-start' });
+    expect(config.training).toMatchObject({ beta: 0.01, rank: 16, alpha: 16, epochs: 1, warmupRatio: 0.1 });
+    expect(config.difficulty).toEqual({ folds: 2, seeds: 1, checkpoints: 1 });
+    expect(config.selection).toEqual({ keepFraction: 0.5, direction: 'easiest' });
+    expect(load('')).toEqual({ ...config, out: join(root, 'winnow-run') });
+    expect(load('training:\n  # beta: 0.1\n')).toEqual(load(''));
+  });
+
+  it('takes paths from the file relative to it, from flags relative to the working folder', () => {
+    const config = load('model: m\ndata: /abs/d.jsonl\nout: here', { out: 'there', data: undefined });
+    expect([config.model, config.data, config.out]).toEqual([
+      join(root, 'm'),
+      '/abs/d.jsonl',
+      resolve('there'),
+    ]);
+    expect(requireKey(config, 'model')).toBe(join(root, 'm'));
+    expect(() => requireKey(load(''), 'data')).toThrow(/data is not given.*--data PATH/);
+  });
+
+  it('reads the text of flags as the key takes it', () => {
+    const config = load('training:\n  beta: 0.1\n  rank: 4', {
+      'training.beta': '0.02',
+      'training.learningRate': '1e-5,5e-5',
+      'training.targets': 'q_proj',
+      'selection.keepFraction': 0.7,
+      arms: 'selected, full',
+      limit: 'null',
+      workers: '3',
+      threads: 'auto',
+      model: '007',
+    });
+    expect(config.training).toMatchObject({
+      beta: 0.02,
+      rank: 4,
+      learningRate: [1e-5, 5e-5],
+      targets: ['q_proj'],
+    });
+    expect(config).toMatchObject({ arms: ['selected', 'full'], limit: null, workers: 3, threads: 'auto' });
+    expect(config.model).toBe(resolve('007'));
+    expect(load('training: {learningRate: 3e-5}').training.learningRate).toBe(3e-5);
+  });
+
+  it('gives a prompt at most half of a shorter text, unless told otherwise', () => {
+    expect(load('text: {maxLength: 64}').text.maxPromptLength).toBe(32);
+    expect(load('text: {maxLength: 64, maxPromptLength: 60}').text.maxPromptLength).toBe(60);
+    const error = fault('text:\n  maxLength: 64\n  maxPromptLength: 64\n');
+    expect(error.fields).toMatchObject({ line: 3, column: 20, got: 64 });
+    expect(error.message).toMatch(/no room for a completion.*less than text\.maxLength, which is 64/);
+  });
+});
+
+describe('a fault in winnow.yaml', () => {
+  it('is shown with file, line, key, what was found, what is needed, and a remedy', () => {
+    const error = fault('model: m\n\ntraining:\n  rank: 8\n  beta: -1   # no\n');
+    expect(error).toMatchObject({ kind: 'input', code: 'config-value', exitCode: 2 });
+    expect(error.fields).toMatchObject({ file, line: 5, column: 9, key: 'training.beta', got: -1 });
+    expect(error.message).toBe(
+      `${file}, line 5: training.beta cannot have this value (need "a number above 0", got -1). Change it, or leave it out for the default, 0.01. training.beta: Beta of DPO: how dearly leaving the reference model is paid. The paper's value (METHOD 1.4).`,
+    );
+  });
+
+  it('is found inside lists and sections', () => {
+    const error = fault('training:\n  targets:\n    - q_proj\n    - qproj\n');
+    expect(error.fields).toMatchObject({ line: 4, column: 7, key: 'training.targets', got: 'qproj' });
+    expect(error.fields.need).toMatch(/^a list of q_proj, k_proj, .* or down_proj$/);
+    expect(fault('training: 5').message).toMatch(
+      /training cannot have this value \(need "a section of keys", got 5\)/,
+    );
+    expect(fault('training:\n  learningRate: fast').fields.need).toBe(
+      'a number above 0, a list of numbers above 0 or auto',
+    );
+    expect(fault('seed: .nan').fields.line).toBe(1);
+    expect(fault('arms: [full, full]').message).toContain('arms names an arm twice');
+  });
+
+  it('names the key that a misspelt one means', () => {
+    const error = fault('seed: 1\ntraining:\n  learning_rate: 1e-5\n');
+    expect(error).toMatchObject({ code: 'config-unknown-key', fields: { line: 3, column: 3 } });
+    expect(error.message).toMatch(
+      /no such key \(got "training.learning_rate"\)\. Did you mean training\.learningRate\?/,
+    );
+    expect(fault('beta: 0.1').message).toContain('Did you mean training.beta?');
+    expect(fault('selection: {keepfrac: 1}').message).toContain('Did you mean selection.keepFraction?');
+    expect(fault('selection: {banana: 1}').message).toContain('The keys here are keepFraction, direction');
+    expect(fault('', { 'training.bta': 1 }).message).toMatch(
+      /^command line: .*Did you mean training\.beta\?/,
+    );
+    expect(fault('', { training: 1 }).code).toBe('config-unknown-key');
+  });
+
+  it('is told of with all others, in the order of the lines', () => {
+    const error = fault('trainingSeeds: 0\nselection:\n  keepFraction: 2\n  zebra: 1\n', {
+      'training.rank': 'x',
+    });
+    const places = error.message
+      .split('\n')
+      .map((line) => line.slice(0, line.indexOf(':')).replace(file, ''));
+    expect(places).toEqual(['command line', ', line 1', ', line 3', ', line 4']);
+  });
+
+  it('is told of where the YAML itself is broken', () => {
+    expect(fault('seed: 1\nseed: 2').message).toMatch(/line 2: this is not valid YAML: .*unique/);
+    expect(fault('a: b: c').fields.line).toBe(1);
+    expect(fault('- a').message).toMatch(/must hold keys and values/);
+    expect(() => loadConfig(join(root, 'no.yaml'))).toThrow(/no such file/);
+  });
+});
+
+describe('what a reader gets', () => {
+  it('describes every key', () => {
+    for (const [key, node] of configKeys()) {
+      expect(node.description, key).toMatch(/\.$/);
+      if (node.properties === undefined) expect(node, key).toHaveProperty('default');
+    }
+    const text = explainConfig();
+    expect(text).toContain('  beta: 0.01   # a number above 0\n      Beta of DPO');
+    expect(text).toContain('limit: null   # a whole number of at least 1 or null');
+  });
+
+  it('publishes a JSON Schema that requires nothing and allows nothing unknown', () => {
+    const schema = configJsonSchema();
+    expect(schema).toMatchObject({ type: 'object', additionalProperties: false });
+    expect(schema).not.toHaveProperty('required');
+  });
+});

@@ -1,0 +1,236 @@
+import { z } from 'zod';
+
+/** LoRA targets: the linear layers of a decoder block, as the paper adapts them (Table 7). */
+const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
+const ARMS = ['selected', 'full', 'random', 'hardest', 'easiest-shuffled'] as const;
+
+const fraction = z.number().gt(0).lt(1);
+const count = z.int().min(1);
+const distinct = <T>(items: readonly T[]) => new Set(items).size === items.length;
+
+const text = z.strictObject({
+  maxLength: z
+    .int()
+    .min(2)
+    .default(1024)
+    .describe("Most tokens of prompt and completion together. The paper's value (METHOD 1.4)."),
+  maxPromptLength: count
+    .default(512)
+    .describe(
+      "Tokens of the prompt that stay when prompt and completion exceed maxLength. The paper's value (METHOD 1.4); where maxLength is given and this is not, at most half of maxLength.",
+    ),
+  onLong: z
+    .enum(['cut-prompt-start', 'refuse'])
+    .default('cut-prompt-start')
+    .describe(
+      'What becomes of a pair that exceeds maxLength: its prompt loses its start, as in TRL 0.11 which the paper used (METHOD 1.5), or the pair is refused. Both are counted and reported.',
+    ),
+});
+
+const training = z.strictObject({
+  method: z
+    .enum(['lora', 'full'])
+    .default('lora')
+    .describe('lora: low-rank adapters, as in all scoring runs of the paper; full: every weight is trained.'),
+  rank: count.default(16).describe("Rank of the LoRA adapters. The paper's value (Table 7)."),
+  alpha: z
+    .number()
+    .gt(0)
+    .default(16)
+    .describe("LoRA scale: updates count alpha / rank. The paper's value (Table 7)."),
+  targets: z
+    .array(z.enum(TARGETS))
+    .min(1)
+    .refine(distinct, 'names a layer twice')
+    .default([...TARGETS])
+    .describe("Linear layers that get an adapter. The paper's value (Table 7): all of a decoder block."),
+  beta: z
+    .number()
+    .gt(0)
+    .default(0.01)
+    .describe("Beta of DPO: how dearly leaving the reference model is paid. The paper's value (METHOD 1.4)."),
+  loss: z
+    .enum(['sigmoid'])
+    .default('sigmoid')
+    .describe("Preference loss; sigmoid is DPO's own, as in the paper."),
+  learningRate: z
+    .union([z.number().gt(0), z.array(z.number().gt(0)).min(1), z.literal('auto')])
+    .default('auto')
+    .describe(
+      "Peak learning rate. A list is tried on one scoring run and the lowest held-out loss wins. auto: the paper's 5e-5 (Qwen-2.5 with LoRA on Argilla, METHOD 1.4) for models over 1e9 parameters; below that a small grid is tried likewise.",
+    ),
+  batchSize: z
+    .union([count, z.literal('auto')])
+    .default('auto')
+    .describe(
+      "Pairs in one optimizer step. auto: the paper's 64 where this leaves at least 32 steps in a scoring run, else the largest power of two that does, at least 4.",
+    ),
+  epochs: count.default(1).describe("Passes over the pairs. The paper's value (METHOD 1.4)."),
+  warmupRatio: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.1)
+    .describe("Share of the steps in which the learning rate rises from 0. The paper's value (METHOD 1.4)."),
+  schedule: z
+    .enum(['cosine', 'linear', 'constant'])
+    .default('cosine')
+    .describe("How the learning rate falls after the warm-up: to 0, or not. The paper's value (METHOD 1.4)."),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('Decoupled weight decay of AdamW. The paper names none; this is the default of TRL.'),
+  maxGradNorm: z
+    .number()
+    .gt(0)
+    .default(1)
+    .describe("The gradient's norm is clipped to this. The paper names none; this is the default of TRL."),
+  adamBeta1: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.9)
+    .describe('Decay of AdamW’s first moment. The default of TRL.'),
+  adamBeta2: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.999)
+    .describe('Decay of AdamW’s second moment. The default of TRL.'),
+  adamEpsilon: z
+    .number()
+    .gt(0)
+    .default(1e-8)
+    .describe('Added to the root of AdamW’s second moment. The default of TRL.'),
+});
+
+const difficulty = z.strictObject({
+  folds: z
+    .int()
+    .min(2)
+    .default(2)
+    .describe(
+      "Parts that the pairs are cut into; each is scored by a run that saw the others. The paper's value.",
+    ),
+  seeds: count
+    .default(1)
+    .describe(
+      'How many times the cut and its scoring runs are repeated with other seeds. The paper takes 3; each costs as much as the first.',
+    ),
+  checkpoints: count
+    .default(1)
+    .describe(
+      'Points of a scoring run at which it scores, the last one at its end; the losses are averaged. The released code takes 5.',
+    ),
+});
+
+const selection = z.strictObject({
+  keepFraction: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe("Share of the pairs that is kept, 1 for all. The paper's value (0.6 for Gemma-2)."),
+  direction: z
+    .enum(['easiest', 'hardest', 'random'])
+    .default('easiest')
+    .describe('Which pairs are kept. The paper keeps the easiest and trains on them from easy to hard.'),
+});
+
+const evaluation = z.strictObject({
+  prompts: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'JSONL file of prompts (`{"prompt": …}`) to generate answers for; null: the prompts of the held-out pairs.',
+    ),
+  judge: z
+    .enum(['none', 'lab'])
+    .default('none')
+    .describe(
+      "Gold judge of generated answers: lab knows the right answers of the built-in world's prompts; none: no win rate.",
+    ),
+  heldOut: fraction
+    .default(0.2)
+    .describe(
+      'Share of the pairs that is kept apart for evaluation; no training sees their prompts. Our choice.',
+    ),
+  maxPrompts: count
+    .default(128)
+    .describe('Most held-out prompts to generate answers for. Our choice; more narrows the intervals.'),
+  maxNewTokens: count
+    .default(64)
+    .describe('Most tokens of a generated answer. Our choice; set it to the length of real answers.'),
+  temperature: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      'Sampling temperature; 0 takes the likeliest token, as Arena-Hard does. The paper samples AlpacaEval at 0.5 to 0.9.',
+    ),
+  topP: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe('Sample from the likeliest tokens that hold this probability together; 1 for all.'),
+});
+
+/** Everything that `winnow.yaml` may say. Each key has a default, and a text on its meaning and its origin. */
+export const configSchema = z.strictObject({
+  model: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Folder of the model to train (config.json, tokenizer.json, safetensors). Must be given where a model is needed.',
+    ),
+  data: z.string().min(1).nullable().default(null).describe('File of preference pairs. Must be given.'),
+  format: z
+    .string()
+    .min(1)
+    .default('auto')
+    .describe('Format of the data file; auto: found out from its rows.'),
+  limit: count.nullable().default(null).describe('Read at most this many rows, null for all.'),
+  out: z
+    .string()
+    .min(1)
+    .default('winnow-run')
+    .describe('The run folder: made when it is not there, continued when it is.'),
+  seed: z.int().min(0).default(42).describe("Seed of all randomness. The paper's final runs (METHOD 1.4)."),
+  text: text.prefault({}).describe('Turning pairs into tokens.'),
+  training: training.prefault({}).describe('DPO training, the same for scoring runs and every arm.'),
+  difficulty: difficulty.prefault({}).describe('How the difficulty of a pair is measured.'),
+  selection: selection.prefault({}).describe('Which pairs are kept.'),
+  arms: z
+    .array(z.enum(ARMS))
+    .min(1)
+    .refine(distinct, 'names an arm twice')
+    .default([...ARMS])
+    .describe(
+      'Trainings that are compared, all with the same hyper-parameters; full: all pairs; the others have the size of selected.',
+    ),
+  trainingSeeds: count
+    .default(1)
+    .describe('How many seeds each arm is trained with. More of them tell an effect from chance.'),
+  evaluation: evaluation.prefault({}).describe('How the arms are compared.'),
+  workers: z
+    .union([count, z.literal('auto')])
+    .default('auto')
+    .describe(
+      'Worker processes at a time; auto: by the cores and memory of this machine. Does not change results.',
+    ),
+  threads: z
+    .union([count, z.literal('auto')])
+    .default('auto')
+    .describe(
+      'CPU threads of each worker; auto: the cores divided by the workers. Not part of what a result is known by: it may move its last digits.',
+    ),
+});
+
+/** A checked configuration with every default filled in; `model`, `data` and `out` are absolute paths. */
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,157 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type ErrorFields, type ErrorKind, machineError, WinnowError } from '../base/errors.ts';
+import { errno } from '../base/files.ts';
+import type { Json } from '../base/hash.ts';
+import { newAttemptId, openAttempt, pruneAttempts, removeQuietly } from './attempt.ts';
+import { commitUnit, readDoneIn, type UnitOutput } from './done.ts';
+import { readUnit, type UnitPlaces, type UnitSpec } from './unit.ts';
+import { startWatchdog } from './watchdog.ts';
+
+/** How far a unit is: `done` of `total` of `what` (steps, pairs, prompts …). */
+export interface UnitProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly what: string;
+  /** In nats. */
+  readonly loss?: number;
+}
+
+/** One line of a worker's stdout. */
+export type WorkerEvent = UnitProgress | { readonly error: WorkerErrorEvent };
+
+export interface WorkerErrorEvent {
+  readonly kind: ErrorKind;
+  readonly code: string;
+  readonly message: string;
+  readonly fields: ErrorFields;
+}
+
+/** What a runner may use besides its inputs. */
+export interface UnitContext {
+  readonly unitDir: string;
+  /** The only folder to write to. */
+  readonly attemptDir: string;
+  readonly spec: UnitSpec;
+  readonly places: UnitPlaces;
+  /** CPU threads to use; never part of the result. */
+  readonly threads: number;
+  /** A whole checkpoint folder to continue from (read only, may be another attempt's), or null. */
+  readonly checkpointFrom: string | null;
+  report(progress: UnitProgress): void;
+  /**
+   * True once the unit was asked to stop: save a checkpoint and throw {@link stoppedError}. Signals arrive only
+   * while the event loop turns: a loop of blocking steps awaits {@link breathe} between them.
+   */
+  shouldStop(): boolean;
+}
+
+/** Does the work of one kind of unit. It returns only when the work is complete. */
+export type UnitRunner = (
+  inputs: { readonly [key: string]: Json },
+  context: UnitContext,
+) => Promise<UnitOutput>;
+
+/** Lets signals in between two blocking steps. */
+export async function breathe(): Promise<void> {
+  await nextTurn();
+}
+
+/** What a runner throws when it stops because it was asked to. */
+export function stoppedError(): WinnowError {
+  return new WinnowError('interrupted', 'stopped', 'the unit was asked to stop before it was done', {
+    remedy: 'Run the same command again: it goes on from the last checkpoint',
+  });
+}
+
+/**
+ * The life of a worker process: works on one unit, reports on stdout (JSON lines, nothing else) and returns the
+ * exit code: 0 when the unit is done, by this attempt or by a faster one.
+ */
+export async function runUnit(
+  unitDir: string,
+  runners: Readonly<Record<string, UnitRunner>>,
+): Promise<number> {
+  let stopRequested = false;
+  const onSignal = () => {
+    if (stopRequested) process.exit(130);
+    stopRequested = true;
+  };
+  // SIGTERM may come twice (driver and watchdog), each time for the same reason; only a second Ctrl-C is impatience.
+  const onTerm = () => {
+    stopRequested = true;
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onTerm);
+  // The driver may be gone: nobody reads on, and the watchdog ends this process.
+  process.stdout.on('error', onTerm);
+  process.stderr.on('error', onTerm);
+  try {
+    await workOn(unitDir, runners, () => stopRequested);
+    return 0;
+  } catch (error) {
+    const event = errorEvent(error);
+    process.stderr.write(`${error instanceof WinnowError ? error.message : stackOf(error)}\n`);
+    emit({ error: event });
+    return new WinnowError(event.kind, event.code, '').exitCode;
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onTerm);
+  }
+}
+
+async function workOn(
+  unitDir: string,
+  runners: Readonly<Record<string, UnitRunner>>,
+  shouldStop: () => boolean,
+): Promise<void> {
+  if (readDoneIn(unitDir) !== null) return;
+  const spec = readUnit(unitDir);
+  const runner = runners[spec.kind];
+  if (runner === undefined) {
+    throw machineError('unit-kind', 'this version of winnow cannot do this kind of unit', {
+      file: unitDir,
+      need: Object.keys(runners),
+      got: spec.kind,
+    });
+  }
+  pruneAttempts(unitDir);
+  const attempt = openAttempt(unitDir, process.env.WINNOW_ATTEMPT ?? newAttemptId());
+  startWatchdog(`${attempt.dir}/attempt.json`);
+  const context: UnitContext = {
+    unitDir,
+    attemptDir: attempt.dir,
+    spec,
+    places: spec.places ?? {},
+    threads: Math.max(1, Number(process.env.WINNOW_THREADS) || 1),
+    checkpointFrom: attempt.checkpointFrom,
+    report: emit,
+    shouldStop,
+  };
+  try {
+    const output = await runner(spec.inputs, context);
+    if (commitUnit(unitDir, spec, attempt, output)) {
+      pruneAttempts(unitDir);
+      return;
+    }
+  } catch (error) {
+    // A faster copy may have finished, and cleaned away the checkpoint that this one was reading.
+    if (readDoneIn(unitDir) === null) throw error;
+  }
+  removeQuietly(attempt.dir);
+}
+
+function emit(event: WorkerEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
+
+function errorEvent(error: unknown): WorkerErrorEvent {
+  if (error instanceof WinnowError) {
+    return { kind: error.kind, code: error.code, message: error.message, fields: error.fields };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return errno(error) === 'ENOSPC'
+    ? { kind: 'machine', code: 'disk-full', message: `the disk is full: ${message}`, fields: {} }
+    : { kind: 'machine', code: 'worker-crashed', message: `the worker failed: ${message}`, fields: {} };
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { TINY, tinyCheckpoint } from '../policy/fixtures.ts';
+import { openPolicy, type Policy } from '../policy/policy.ts';
+import { rowLength, type SharedPromptRow } from '../text/rows.ts';
+import { microBatches } from './micro-batches.ts';
+
+const { checkpoint, dispose } = tinyCheckpoint();
+const policies: Policy[] = [];
+afterAll(async () => {
+  for (const policy of policies) await policy.dispose();
+  dispose();
+});
+
+/** A real policy, for what its programs say they save; nothing is compiled before it runs. */
+function policyWith(activationBytes: number): Policy {
+  const policy = openPolicy(checkpoint, { trained: { method: 'full' }, threads: 1, activationBytes });
+  policies.push(policy);
+  return policy;
+}
+const roomy = policyWith(1e15);
+
+/** A row of `length` packed tokens: a prompt and two completions of one token, which take no place. */
+const rowOf = (length: number): SharedPromptRow => ({
+  prompt: new Int32Array(length).fill(1),
+  completions: [Int32Array.of(1), Int32Array.of(1)],
+});
+const longestOf = (batch: readonly number[], lengths: readonly number[]) =>
+  Math.max(...batch.map((i) => lengths[i] as number));
+const savedBytes = (layers: number, rows: number, length: number) =>
+  layers * roomy.programs.savedBytes({ B: rows, T: length, R: 0 });
+
+describe('micro-batches', () => {
+  it('hold every row once, at most 4096 tokens with padding, and fit into memory where one row does', () => {
+    const lengthList = fc.array(fc.integer({ min: 1, max: 3000 }), { maxLength: 60 });
+    // From less than one short row to more than a full pass.
+    const memory = fc.integer({ min: 10, max: 36 }).map((power) => 2 ** power);
+    fc.assert(
+      fc.property(lengthList, memory, fc.boolean(), (lengths, activationBytes, forGradient) => {
+        const policy: Policy = { ...roomy, activationBytes };
+        const batches = microBatches(policy, lengths.map(rowOf), forGradient);
+        expect(batches.flat().sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
+        for (const batch of batches) {
+          expect(batch.length).toBeGreaterThan(0);
+          expect(batch.length).toBeLessThanOrEqual(256);
+          if (batch.length === 1) continue;
+          const longest = longestOf(batch, lengths);
+          expect(batch.length * longest).toBeLessThanOrEqual(4096);
+          const layers = forGradient ? TINY.layers : 1;
+          expect(savedBytes(layers, batch.length, longest)).toBeLessThanOrEqual(activationBytes);
+        }
+      }),
+      { seed: 40, numRuns: 50 },
+    );
+  });
+
+  it('cuts by tokens: 4096 = 4 · 1024, from short to long', () => {
+    const lengths = [1024, 10, 1024, 1024, 1024, 1025, 1024, 10];
+    const batches = microBatches(roomy, lengths.map(rowOf), true);
+    expect(batches).toEqual([[1, 7, 0, 2], [3, 4, 6], [5]]);
+    expect(microBatches(roomy, lengths.slice(2, 5).concat(1024).map(rowOf), true)).toEqual([[0, 1, 2, 3]]);
+  });
+
+  it('cuts by memory: for a gradient every layer keeps its activations, for a score one works at a time', () => {
+    const lengths = Array.from({ length: 12 }, () => 8);
+    const oneRow = savedBytes(1, 1, 8);
+    expect(oneRow).toBeGreaterThan(0);
+    const policy: Policy = { ...roomy, activationBytes: 6 * oneRow };
+    const sizes = (forGradient: boolean) =>
+      microBatches(policy, lengths.map(rowOf), forGradient).map(({ length }) => length);
+    expect(sizes(false)).toEqual([6, 6]);
+    expect(sizes(true)).toEqual([3, 3, 3, 3]);
+  });
+
+  it('gives a row that does not fit a pass of its own, and nothing for nothing', () => {
+    const policy = policyWith(1);
+    expect(microBatches(policy, [5, 9000, 5].map(rowOf), true)).toEqual([[0], [2], [1]]);
+    expect(microBatches(policy, [], true)).toEqual([]);
+  });
+
+  it('the stand-in rows have the lengths that they are named by', () => {
+    expect([1, 7].map((length) => rowLength(rowOf(length)))).toEqual([1, 7]);
+  });
+});
