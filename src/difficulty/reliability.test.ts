@@ -66,10 +66,10 @@ describe('reliability between seeds', () => {
   it('compares the means over a seed’s checkpoints, whatever the order of the scores', () => {
     const scores = [
       score(9, { seed: 2, checkpoint: 1, loss: 7 }),
-      score(3, { seed: 1, checkpoint: 2, loss: 4 }),
       score(3, { seed: 2, checkpoint: 1, loss: 1 }),
       score(9, { seed: 1, checkpoint: 1, loss: 6 }),
       score(9, { seed: 1, checkpoint: 2, loss: 8 }),
+      score(3, { seed: 1, checkpoint: 2, loss: 4 }),
       score(3, { seed: 1, checkpoint: 1, loss: 2 }),
       score(9, { seed: 2, checkpoint: 2, loss: 9 }),
       score(3, { seed: 2, checkpoint: 2, loss: 2 }),

@@ -58,6 +58,7 @@ describe('dimension algebra', () => {
         expect(multiplyDims([canonical])).toBe(canonical);
         expect(addDims(canonical, 0)).toBe(canonical);
         expect(multiplyDims([canonical, 1])).toBe(canonical);
+        expect(addDims(dim, 0)).toBe(canonical);
         expect(multiplyDims([canonical, 0])).toBe(0);
       }),
       { seed: 52 },
@@ -74,6 +75,7 @@ describe('dimension algebra', () => {
     [addDims('T', 'P'), 'P+T'],
     [addDims('T', 'T'), '2*T'],
     [addDims('T', 3), '3+T'],
+    [addDims('T*B', 'B*T'), '2*B*T'],
     [addDims(2, 3), 5],
     [addDims(0, 0), 0],
   ])('%s is written %s', (got, canonical) => {
