@@ -7,7 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Random } from '../src/base/random.ts';
-import { type Checkpoint, type DecoderConfig, initCheckpoint, openCheckpoint, writeCheckpoint } from '../src/model/checkpoint.ts';
+import {
+  type Checkpoint,
+  type DecoderConfig,
+  initCheckpoint,
+  openCheckpoint,
+  writeCheckpoint,
+} from '../src/model/checkpoint.ts';
 import { accumulateGradient } from '../src/policy/gradient.ts';
 import { completionLogProbs } from '../src/policy/log-probs.ts';
 import { openPolicy, type Policy } from '../src/policy/policy.ts';
@@ -15,13 +21,48 @@ import { packRows, rowLength, type SharedPromptRow } from '../src/text/rows.ts';
 import { microBatches } from '../src/train/micro-batches.ts';
 
 const { values } = parseArgs({
-  options: { threads: { type: 'string', default: '1' }, model: { type: 'string' }, pairs: { type: 'string', default: '32' }, prompt: { type: 'string', default: '200' }, completion: { type: 'string', default: '80' }, sizes: { type: 'string', default: 'tiny,small' } },
+  options: {
+    threads: { type: 'string', default: '1' },
+    model: { type: 'string' },
+    pairs: { type: 'string', default: '32' },
+    prompt: { type: 'string', default: '200' },
+    completion: { type: 'string', default: '80' },
+    sizes: { type: 'string', default: 'tiny,small' },
+  },
 });
 
-const BASE = { modelType: 'llama', maxPositions: 2048, rmsNormEps: 1e-5, ropeTheta: 10000, tieWordEmbeddings: true, bosTokenId: 1, eosTokenIds: [2], attentionBias: false, mlpBias: false };
+const BASE = {
+  modelType: 'llama',
+  maxPositions: 2048,
+  rmsNormEps: 1e-5,
+  ropeTheta: 10000,
+  tieWordEmbeddings: true,
+  bosTokenId: 1,
+  eosTokenIds: [2],
+  attentionBias: false,
+  mlpBias: false,
+};
 const SIZES: Record<string, DecoderConfig> = {
-  tiny: { ...BASE, hiddenSize: 64, intermediateSize: 172, layers: 5, heads: 8, kvHeads: 4, headDim: 8, vocabSize: 512 },
-  small: { ...BASE, hiddenSize: 384, intermediateSize: 1024, layers: 8, heads: 6, kvHeads: 6, headDim: 64, vocabSize: 4096 },
+  tiny: {
+    ...BASE,
+    hiddenSize: 64,
+    intermediateSize: 172,
+    layers: 5,
+    heads: 8,
+    kvHeads: 4,
+    headDim: 8,
+    vocabSize: 512,
+  },
+  small: {
+    ...BASE,
+    hiddenSize: 384,
+    intermediateSize: 1024,
+    layers: 8,
+    heads: 6,
+    kvHeads: 6,
+    headDim: 64,
+    vocabSize: 4096,
+  },
 };
 
 const random = new Random(1, 'bench');
@@ -39,7 +80,8 @@ async function timed(policy: Policy, rows: readonly SharedPromptRow[], gradient:
   const all = async () => {
     for (const pass of passes) {
       const batch = packRows(pass.map((i) => rows[i] as SharedPromptRow));
-      if (gradient) await accumulateGradient(policy, batch, (items) => new Float64Array(items.length).fill(0.01));
+      if (gradient)
+        await accumulateGradient(policy, batch, (items) => new Float64Array(items.length).fill(0.01));
       else await completionLogProbs(policy, batch);
     }
   };
@@ -67,14 +109,19 @@ async function measure(name: string, checkpoint: Checkpoint) {
     const policy = openPolicy(checkpoint, { trained, threads });
     const ms = await timed(policy, rows, gradient);
     const rss = process.memoryUsage().rss / 1e6;
-    console.log(`| ${name} | ${checkpoint.parameters} | ${kind} | ${rows.length} | ${tokens} | ${ms.toFixed(0)} | ${((1000 * tokens) / ms).toFixed(0)} | ${((1000 * rows.length) / ms).toFixed(1)} | ${rss.toFixed(0)} |`);
+    console.log(
+      `| ${name} | ${checkpoint.parameters} | ${kind} | ${rows.length} | ${tokens} | ${ms.toFixed(0)} | ${((1000 * tokens) / ms).toFixed(0)} | ${((1000 * rows.length) / ms).toFixed(1)} | ${rss.toFixed(0)} |`,
+    );
     await policy.dispose();
   }
 }
 
 console.log(`threads ${values.threads}`);
-console.log('| model | parameters | what | pairs | tokens in rows | ms | tokens/s | pairs/s | MB resident |\n|---|---|---|---|---|---|---|---|---|');
-if (values.model !== undefined) await measure(values.model.split('/').at(-1) as string, openCheckpoint(values.model));
+console.log(
+  '| model | parameters | what | pairs | tokens in rows | ms | tokens/s | pairs/s | MB resident |\n|---|---|---|---|---|---|---|---|---|',
+);
+if (values.model !== undefined)
+  await measure(values.model.split('/').at(-1) as string, openCheckpoint(values.model));
 else
   for (const name of values.sizes.split(',')) {
     const dir = mkdtempSync(join(tmpdir(), 'winnow-bench-'));

@@ -1,6 +1,6 @@
 import { add, multiply, scale, silu } from '../tensor/elementwise.ts';
-import { linear, matmul } from '../tensor/matmul.ts';
-import { rmsNorm, rotary, softmax } from '../tensor/neural.ts';
+import { linear } from '../tensor/matmul.ts';
+import { attention, rmsNorm, rotary } from '../tensor/neural.ts';
 import { concatenate, reshape, transpose } from '../tensor/shape-ops.ts';
 import { input, type Value } from '../tensor/value.ts';
 import type { DecoderConfig } from './config.ts';
@@ -97,8 +97,7 @@ export function layerGraph(config: DecoderConfig, lora: LoraShape | null, withPa
   // Query heads that share a key/value head sit beside each other: [B, KV, G, T, d] against [B, KV, 1, S, d].
   const q = transpose(reshape(queries, ['B', 'T', kvHeads, groups, headDim]), [0, 2, 3, 1, 4]);
   const oneGroup = (y: Value) => reshape(y, ['B', kvHeads, 1, keyCount, headDim]);
-  const scores = matmul(q, oneGroup(keys), { transposeB: true, alpha: 1 / Math.sqrt(headDim) });
-  const attended = matmul(softmax(add(scores, shared.mask)), oneGroup(values));
+  const attended = attention(q, oneGroup(keys), oneGroup(values), shared.mask, 1 / Math.sqrt(headDim));
   const merged = reshape(transpose(attended, [0, 3, 1, 2, 4]), ['B', 'T', heads * headDim]);
   const middle = add(hidden, project(merged, 'o_proj', width));
 

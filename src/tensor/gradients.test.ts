@@ -4,7 +4,7 @@ import type { Shape } from './dim.ts';
 import { add, exponential, multiply, negate, scale, sigmoid, silu, subtract } from './elementwise.ts';
 import { gradients } from './gradients.ts';
 import { linear, matmul } from './matmul.ts';
-import { rmsNorm, rotary, softmax, tokenLogProb } from './neural.ts';
+import { attention, rmsNorm, rotary, softmax, tokenLogProb } from './neural.ts';
 import { compile, type HostTensor } from './program.ts';
 import { reshape, sumLast, transpose } from './shape-ops.ts';
 import { constant, input, type Value } from './value.ts';
@@ -116,6 +116,14 @@ describe('gradients agree with finite differences', () => {
     await holdAgainstDifferences((v) => linear(v.x!, v.w!), {
       x: { declared: ['B', 'T', 4], real: [2, 3, 4] },
       w: s(5, 4),
+    });
+  });
+  it('attention, with keys and values shared by a group of queries', async () => {
+    await holdAgainstDifferences((v) => attention(v.q!, v.k!, v.v!, v.mask!, 0.7), {
+      q: s(2, 2, 3, 4, 3),
+      k: s(2, 2, 1, 5, 3),
+      v: s(2, 2, 1, 5, 3),
+      mask: s(2, 1, 1, 4, 5),
     });
   });
   it('rmsNorm', async () => {

@@ -15,13 +15,7 @@ export interface MatmulOptions {
  */
 export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const { transposeA = false, transposeB = false, alpha = 1 } = options;
-  if (a.shape.length < 2 || b.shape.length < 2)
-    throw new ShapeError('matmul', [a.shape, b.shape], 'needs two dimensions each');
-  const [rows, innerA] = lastTwo(a.shape, transposeA);
-  const [innerB, columns] = lastTwo(b.shape, transposeB);
-  if (innerA !== innerB)
-    throw new ShapeError('matmul', [a.shape, b.shape], `inner dimensions ${innerA} and ${innerB} differ`);
-  const leading = broadcastShape('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const shape = matmulShape(a.shape, b.shape, transposeA, transposeB);
   const plain = !transposeA && !transposeB && alpha === 1;
   return apply1({
     op: plain ? 'MatMul' : 'FusedMatMul',
@@ -30,7 +24,7 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
       ? {}
       : { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } },
     inputs: [a, b],
-    shape: [...leading, rows, columns],
+    shape,
     backward: ([dy], wanted) => {
       if (!dy) return [undefined, undefined];
       // Y = op(A)·op(B):  d op(A) = dY·op(B)ᵀ,  d op(B) = op(A)ᵀ·dY; a transposed operand takes the transpose.
@@ -54,6 +48,16 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
       return [wanted[0] ? sumTo(dA(), a.shape) : undefined, wanted[1] ? sumTo(dB(), b.shape) : undefined];
     },
   });
+}
+
+/** Shape of a product over the last two dimensions; refuses operands that do not fit. */
+export function matmulShape(a: Shape, b: Shape, transposeA: boolean, transposeB: boolean): Shape {
+  if (a.length < 2 || b.length < 2) throw new ShapeError('matmul', [a, b], 'needs two dimensions each');
+  const [rows, innerA] = lastTwo(a, transposeA);
+  const [innerB, columns] = lastTwo(b, transposeB);
+  if (innerA !== innerB)
+    throw new ShapeError('matmul', [a, b], `inner dimensions ${innerA} and ${innerB} differ`);
+  return [...broadcastShape('matmul', a.slice(0, -2), b.slice(0, -2)), rows, columns];
 }
 
 /** x·Wᵀ: a linear layer with its weight [out, in] as checkpoints store it. x [..., in] → [..., out]. */

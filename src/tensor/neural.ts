@@ -1,17 +1,64 @@
-import { exponential, multiply, negate, subtract } from './elementwise.ts';
-import { meanLast, sumLast, sumTo } from './shape-ops.ts';
-import { apply, apply1, constant, ShapeError, type Value } from './value.ts';
+import { add, exponential, multiply, negate, subtract } from './elementwise.ts';
+import { matmul, matmulShape } from './matmul.ts';
+import { meanLast, sumLast, sumTo, transpose } from './shape-ops.ts';
+import { apply, apply1, constant, type Node, ShapeError, type Value } from './value.ts';
 
 /** softmax(x)_i = exp(x_i) / Σ_j exp(x_j) over the last dimension; dx = y·(dy − Σ dy·y). */
 export function softmax(x: Value): Value {
-  const y: Value = apply1({
-    op: 'Softmax',
-    attributes: { axis: -1 },
-    inputs: [x],
-    shape: x.shape,
-    backward: ([dy]) => [dy && multiply(y, subtract(dy, sumLast(multiply(dy, y))))],
-  });
+  const y: Value = softmaxNode(x, ([dy]) => [dy && multiply(y, subtract(dy, sumLast(multiply(dy, y))))]);
   return y;
+}
+
+function softmaxNode(x: Value, backward: NonNullable<Node['backward']>): Value {
+  return apply1({ op: 'Softmax', attributes: { axis: -1 }, inputs: [x], shape: x.shape, backward });
+}
+
+/**
+ * Attention: O = P·V with P = softmax(α·Q·Kᵀ + mask), leading dimensions broadcast.
+ * Q [..., T, d], K and V [..., S, d], mask broadcasts to [..., T, S].
+ * Backward, with δ = Σ_d dO·O (= Σ_s dP·P, but d numbers a row instead of S; Dao et al. 2022, appendix B):
+ *   dV = Pᵀ·dO,  dP = dO·Vᵀ,  d(scores) = P·(dP − δ).
+ */
+export function attention(q: Value, k: Value, v: Value, mask: Value, alpha: number): Value {
+  // [.., d, T]·[.., T, S] turned over: transposing the narrow operand and result, not the wide T × S one, is
+  // three times as fast at d = 8.
+  const turned = (narrow: Value, wide: Value, factor: number) =>
+    swapLast(matmul(narrow, wide, { transposeA: true, alpha: factor }));
+  const products = apply1({
+    op: 'FusedMatMul',
+    domain: 'com.microsoft',
+    attributes: { transA: 0, transB: 1, alpha: { float: alpha } },
+    inputs: [q, k],
+    shape: matmulShape(q.shape, k.shape, false, true),
+    backward: ([dScores], wanted) => [
+      dScores && wanted[0] ? sumTo(matmul(dScores, k, { alpha }), q.shape) : undefined,
+      dScores && wanted[1] ? sumTo(turned(q, dScores, alpha), k.shape) : undefined,
+    ],
+  });
+  const scores = add(products, mask);
+  // P is private: what arrives at it is already the gradient of the scores.
+  const p = softmaxNode(scores, ([dScores]) => [dScores]);
+  const product = matmul(p, v);
+  const o: Value = apply1({
+    op: 'MatMul',
+    inputs: [p, v],
+    shape: product.shape,
+    backward: ([dO], wanted) => {
+      if (!dO) return [undefined, undefined];
+      const delta = sumLast(multiply(dO, o));
+      return [
+        wanted[0] ? multiply(p, subtract(matmul(dO, v, { transposeB: true }), delta)) : undefined,
+        wanted[1] ? sumTo(turned(dO, p, 1), v.shape) : undefined,
+      ];
+    },
+  });
+  return o;
+}
+
+function swapLast(x: Value): Value {
+  const rank = x.shape.length;
+  const order = Array.from({ length: rank }, (_, i) => i);
+  return transpose(x, [...order.slice(0, -2), rank - 1, rank - 2]);
 }
 
 /**

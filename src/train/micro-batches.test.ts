@@ -31,7 +31,7 @@ const savedBytes = (layers: number, rows: number, length: number) =>
   layers * roomy.programs.savedBytes({ B: rows, T: length, R: 0 });
 
 describe('micro-batches', () => {
-  it('hold every row once, at most 4096 tokens with padding, and fit into memory where one row does', () => {
+  it('hold every row once, at most 2048 tokens with padding, and fit into memory where one row does', () => {
     const lengthList = fc.array(fc.integer({ min: 1, max: 3000 }), { maxLength: 60 });
     // From less than one short row to more than a full pass.
     const memory = fc.integer({ min: 10, max: 36 }).map((power) => 2 ** power);
@@ -45,7 +45,7 @@ describe('micro-batches', () => {
           expect(batch.length).toBeLessThanOrEqual(256);
           if (batch.length === 1) continue;
           const longest = longestOf(batch, lengths);
-          expect(batch.length * longest).toBeLessThanOrEqual(4096);
+          expect(batch.length * longest).toBeLessThanOrEqual(2048);
           const layers = forGradient ? TINY.layers : 1;
           expect(savedBytes(layers, batch.length, longest)).toBeLessThanOrEqual(activationBytes);
         }
@@ -54,11 +54,22 @@ describe('micro-batches', () => {
     );
   });
 
-  it('cuts by tokens: 4096 = 4 · 1024, from short to long', () => {
-    const lengths = [1024, 10, 1024, 1024, 1024, 1025, 1024, 10];
+  it('cuts by tokens: 2048 = 16 · 128, from short to long', () => {
+    const lengths = [128, 10, ...Array.from({ length: 15 }, () => 128), 129];
     const batches = microBatches(roomy, lengths.map(rowOf), true);
-    expect(batches).toEqual([[1, 7, 0, 2], [3, 4, 6], [5]]);
-    expect(microBatches(roomy, lengths.slice(2, 5).concat(1024).map(rowOf), true)).toEqual([[0, 1, 2, 3]]);
+    expect(batches.map((batch) => batch.length)).toEqual([16, 2]);
+    expect(batches[0]?.[0]).toBe(1);
+    expect(batches[1]).toEqual([16, 17]);
+  });
+
+  it('cuts by attention scores: 4 heads · 512² each leave room for one row, 4 · 256² for five', () => {
+    expect(microBatches(roomy, [512, 512].map(rowOf), true)).toEqual([[0], [1]]);
+    const sizes = microBatches(
+      roomy,
+      Array.from({ length: 6 }, () => rowOf(256)),
+      false,
+    ).map(({ length }) => length);
+    expect(sizes).toEqual([5, 1]);
   });
 
   it('cuts by memory: for a gradient every layer keeps its activations, for a score one works at a time', () => {
