@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { trainBase } from '../lab/base.ts';
 import { RUNNERS } from '../pipeline/runners.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
 import { EXIT, reportError } from './exit.ts';
+import { addLab } from './lab.ts';
 import { addVerbs, type Outside } from './verbs.ts';
 
 const program = new Command('winnow')
@@ -23,6 +25,7 @@ const outside: Outside = {
 };
 
 addVerbs(program, outside);
+addLab(program, outside);
 program
   .command('config')
   .description('every key of winnow.yaml with its default and its meaning')
@@ -31,7 +34,7 @@ program
   .command('worker', { hidden: true })
   .argument('<dir>', 'folder of a unit')
   .action(async (dir: string) => {
-    process.exit(await runUnit(dir, RUNNERS));
+    process.exit(await runUnit(dir, { ...RUNNERS, 'lab-base': trainBase }));
   });
 
 if (process.argv[2] !== 'worker') {

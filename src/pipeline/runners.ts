@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { writeJsonLines } from '../base/files.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
@@ -9,14 +9,13 @@ import { openCheckpoint, type Weight, writeCheckpoint } from '../model/checkpoin
 import type { LoraShape, Projection } from '../model/layer.ts';
 import { generate } from '../policy/generate.ts';
 import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
-import { checkpointDir, sealCheckpoint } from '../run/checkpoint.ts';
 import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run/worker.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import type { Optimisation, TrainingState } from '../train/optimise.ts';
 import { epochOrder, type PairScore, scorePairs, trainPreference } from '../train/preference.ts';
 import { dpoLoss, implicitMargin } from '../train/preference-loss.ts';
-import { readTrainingState, writeTrainingState } from '../train/state.ts';
+import { type Checkpointing, checkpointing } from './checkpointing.ts';
 import { parseLines, readIds, readPrompts, readTokens } from './inputs.ts';
 import type { GenerationInputs, Hyper } from './units.ts';
 
@@ -24,9 +23,6 @@ import type { GenerationInputs, Hyper } from './units.ts';
 export type LogProbRow = PairScore & { readonly id: string; readonly row: number };
 
 type Inputs = Parameters<UnitRunner>[0];
-
-/** Seconds between checkpoints of a training: what a kill -9 loses at most. */
-const CHECKPOINT_SECONDS = Number(process.env.WINNOW_CHECKPOINT_SECONDS ?? 20);
 
 /** What each kind of unit does, in the child process. */
 export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
@@ -195,55 +191,25 @@ async function answerPrompts(inputs: Inputs, context: UnitContext) {
   });
 }
 
-interface TrainingHere {
+interface TrainingHere extends Checkpointing {
   readonly pairs: readonly TokenizedPair[];
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly hyper: Hyper;
   readonly shuffleSeed: number | null;
-  /** Rows gathered so far, to be kept with every checkpoint; refilled on resuming. */
-  readonly keepBeside?: { readonly file: string; readonly rows: ScoreRow[] };
-  afterStep?(step: number, total: number): Promise<void>;
 }
 
-/** Training with checkpoints, from the newest whole one if there is one. */
+/** DPO on these pairs, from the newest whole checkpoint if there is one. */
 async function trainHere(context: UnitContext, policy: Policy, job: TrainingHere): Promise<TrainingState> {
-  const { hyper, keepBeside } = job;
+  const { hyper, pairs, shuffleSeed } = job;
   const optimisation: Optimisation = {
     ...hyper,
     beta1: hyper.adamBeta1,
     beta2: hyper.adamBeta2,
     epsilon: hyper.adamEpsilon,
   };
-  const resume =
-    context.checkpointFrom === null ? undefined : readTrainingState(context.checkpointFrom, policy);
-  if (context.checkpointFrom !== null && keepBeside !== undefined)
-    keepBeside.rows.push(...parseLines<ScoreRow>(join(context.checkpointFrom, keepBeside.file)));
-  let savedAt = performance.now();
-  const save = (state: TrainingState) => {
-    const dir = checkpointDir(context.attemptDir, state.adam.step);
-    writeTrainingState(dir, policy, state);
-    if (keepBeside !== undefined) writeJsonLines(join(dir, keepBeside.file), keepBeside.rows);
-    sealCheckpoint(dir);
-    for (const name of readdirSync(dirname(dir)))
-      if (join(dirname(dir), name) !== dir) rmSync(join(dirname(dir), name), { recursive: true });
-    savedAt = performance.now();
-  };
-  const reference = job.pairs.map(({ id }) => job.reference.get(id) as LogProbRow);
-  const task = { pairs: job.pairs, reference, beta: hyper.beta, shuffleSeed: job.shuffleSeed, optimisation };
-  return trainPreference(policy, task, {
-    ...(resume === undefined ? {} : { resume }),
-    async afterStep(state, total) {
-      const { step } = state.adam;
-      await job.afterStep?.(step, total);
-      context.report({ done: step, total, what: 'steps', loss: state.records.at(-1)?.loss ?? Number.NaN });
-      await breathe();
-      if (context.shouldStop()) {
-        save(state);
-        throw stoppedError();
-      }
-      if (performance.now() - savedAt > CHECKPOINT_SECONDS * 1000 && step < total) save(state);
-    },
-  });
+  const reference = pairs.map(({ id }) => job.reference.get(id) as LogProbRow);
+  const task = { pairs, reference, beta: hyper.beta, shuffleSeed, optimisation };
+  return trainPreference(policy, task, checkpointing(context, policy, job));
 }
 
 /** What is trained, as the policy takes it. */

@@ -1,0 +1,55 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { writeJsonLines } from '../base/files.ts';
+import type { ScoreRow } from '../difficulty/scores.ts';
+import type { Policy } from '../policy/policy.ts';
+import { checkpointDir, sealCheckpoint } from '../run/checkpoint.ts';
+import { breathe, stoppedError, type UnitContext } from '../run/worker.ts';
+import type { TrainingHooks, TrainingState } from '../train/optimise.ts';
+import { readTrainingState, writeTrainingState } from '../train/state.ts';
+import { parseLines } from './inputs.ts';
+
+/** Seconds between checkpoints of a training: what a kill -9 loses at most. */
+const CHECKPOINT_SECONDS = Number(process.env.WINNOW_CHECKPOINT_SECONDS ?? 20);
+
+export interface Checkpointing {
+  /** Rows gathered so far, to be kept with every checkpoint; refilled on resuming. */
+  readonly keepBeside?: { readonly file: string; readonly rows: ScoreRow[] };
+  /** After each step, before a checkpoint of it. */
+  afterStep?(step: number, total: number): Promise<void>;
+}
+
+/** Hooks that let a training in a unit go on from the newest whole checkpoint, save, report and stop. */
+export function checkpointing(context: UnitContext, policy: Policy, job: Checkpointing = {}): TrainingHooks {
+  const { keepBeside } = job;
+  const from = context.checkpointFrom;
+  const resume = from === null ? undefined : readTrainingState(from, policy);
+  if (from !== null && keepBeside !== undefined)
+    keepBeside.rows.push(...parseLines<ScoreRow>(join(from, keepBeside.file)));
+  let savedAt = performance.now();
+  const save = (state: TrainingState) => {
+    const dir = checkpointDir(context.attemptDir, state.adam.step);
+    writeTrainingState(dir, policy, state);
+    if (keepBeside !== undefined) writeJsonLines(join(dir, keepBeside.file), keepBeside.rows);
+    sealCheckpoint(dir);
+    // Only the newest is of use; it is whole before the one before it goes.
+    for (const name of readdirSync(dirname(dir)))
+      if (join(dirname(dir), name) !== dir) rmSync(join(dirname(dir), name), { recursive: true });
+    savedAt = performance.now();
+  };
+  return {
+    ...(resume === undefined ? {} : { resume }),
+    async afterStep(state, total) {
+      const { step } = state.adam;
+      await job.afterStep?.(step, total);
+      const loss = state.records.at(-1)?.loss;
+      context.report({ done: step, total, what: 'steps', ...(loss === undefined ? {} : { loss }) });
+      await breathe();
+      if (context.shouldStop()) {
+        save(state);
+        throw stoppedError();
+      }
+      if (performance.now() - savedAt > CHECKPOINT_SECONDS * 1000 && step < total) save(state);
+    },
+  };
+}
