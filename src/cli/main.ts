@@ -5,6 +5,7 @@ import { RUNNERS } from '../pipeline/runners.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
+import { addDemo } from './demo.ts';
 import { EXIT, reportError } from './exit.ts';
 import { addLab } from './lab.ts';
 import { addVerbs, type Outside } from './verbs.ts';
@@ -25,6 +26,7 @@ const outside: Outside = {
 };
 
 addVerbs(program, outside);
+addDemo(program, outside);
 addLab(program, outside);
 program
   .command('config')

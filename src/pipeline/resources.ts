@@ -34,7 +34,7 @@ export function batchSize(config: Config, pool: number): number {
 const PAPER_RATE = 5e-5;
 const LARGE_MODEL = 1e9;
 /** Steps of half a decade around what small models need; widened at its ends until the best lies inside. */
-const FIRST_GRID = [3e-4, 1e-3, 3e-3];
+const FIRST_GRID = { lora: [3e-4, 1e-3, 3e-3], full: [1e-4, 3e-4, 1e-3] };
 const GRID_STEP = 10 / 3;
 const MOST_TRIES = 7;
 
@@ -44,7 +44,7 @@ export function learningRates(config: Config, parameters: number): readonly numb
   if (typeof learningRate === 'number') return [learningRate];
   if (learningRate !== 'auto') return learningRate;
   if (parameters >= LARGE_MODEL) return [PAPER_RATE];
-  return method === 'full' ? FIRST_GRID.map((rate) => rate / 3) : FIRST_GRID;
+  return FIRST_GRID[method];
 }
 
 /** The next rate beyond the end of the grid at which the best loss lies; null when it lies inside, or enough were tried. */

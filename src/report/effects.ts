@@ -15,6 +15,7 @@ export function sideEffects(data: ReportData, metric: Comparison['metric']): Sen
   if (selected === undefined) return [];
   return [
     correctness(data, selected, metric),
+    pairLengths(data),
     length(selected, arm('start'), arm('full')),
     ended(selected, arm('start')),
     displacement(selected),
@@ -94,6 +95,20 @@ function length(selected: ArmResult, start?: ArmResult, full?: ArmResult): Sente
     changed ? 'warn' : 'neutral',
     `Mean answer length: selected ${tokens(now)} tokens, ${parts.map((p) => `${p.text} against “${p.name.en}” (${p.length})`).join(', ')}.${why.en}`,
     `平均回答長：選別 ${tokens(now)} トークン（${parts.map((p) => `「${p.name.ja}」${p.length} に対して ${p.text}`).join('、')}）。${why.ja}`,
+  );
+}
+
+/** Whether the kept pairs prefer length more, or less, than all pairs do: what training on them will teach. */
+function pairLengths({ selection: { lengths } }: ReportData): Sentence | null {
+  const gap = ({ chosen, rejected }: { chosen: number; rejected: number }) => chosen - rejected;
+  const [pool, kept] = [gap(lengths.pool), gap(lengths.kept)];
+  if (Math.abs(kept - pool) <= LENGTH_CHANGE * Math.max(lengths.pool.chosen, lengths.pool.rejected))
+    return null;
+  const [more, less] = kept > pool ? ['longer', '長い'] : ['shorter', '短い'];
+  return say(
+    'warn',
+    `The selection prefers length: chosen minus rejected is ${signed(kept, 1)} tokens in the kept pairs and ${signed(pool, 1)} in all pairs, so training on them teaches ${more} answers than the data as a whole does.`,
+    `選別が長さに偏っています。採用ペアの（chosen − rejected）は ${signed(kept, 1)} トークン、全ペアでは ${signed(pool, 1)} トークンで、データ全体より${less}回答を学習させることになります。`,
   );
 }
 

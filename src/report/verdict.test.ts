@@ -143,11 +143,19 @@ describe('verdict', () => {
       .findings.filter((s) => s.level === 'warn')
       .map((s) => s.en);
     expect(warned).toEqual([
+      expect.stringContaining('chosen minus rejected is +1.2 tokens in the kept pairs and +0.5 in all pairs'),
       expect.stringContaining('+34% against “before training”'),
       expect.stringContaining('Only 80.0% of the answers end'),
       expect.stringContaining('less probable (−1.200 nats'),
       expect.stringContaining('Only 40 prompts'),
     ]);
+  });
+
+  test('a selection with the length gap of the pool is not called length-biased', () => {
+    const data = fixtureReport();
+    const lengths = { pool: { chosen: 6.9, rejected: 6.4 }, kept: { chosen: 7.0, rejected: 6.4 } };
+    const { findings } = verdict({ ...data, selection: { ...data.selection, lengths } });
+    expect(findings.map((s) => s.en).join()).not.toContain('prefers length');
   });
 
   test('never advises to drop pairs', () => {

@@ -88,7 +88,7 @@ describe('a fault in winnow.yaml', () => {
     expect(error).toMatchObject({ kind: 'input', code: 'config-value', exitCode: 2 });
     expect(error.fields).toMatchObject({ file, line: 5, column: 9, key: 'training.beta', got: -1 });
     expect(error.message).toBe(
-      `${file}, line 5: training.beta cannot have this value (need "a number above 0", got -1). Change it, or leave it out for the default, 0.01. training.beta: Beta of DPO: how dearly leaving the reference model is paid. The paper's value (METHOD 1.4).`,
+      `${file}, line 5: training.beta cannot have this value (need "a number above 0", got -1). Change it, or leave it out for the default, 0.01. training.beta: Beta of DPO: how dearly leaving the reference model is paid. The value of the paper's released recipes.`,
     );
   });
 

@@ -13,17 +13,17 @@ const text = z.strictObject({
     .int()
     .min(2)
     .default(1024)
-    .describe("Most tokens of prompt and completion together. The paper's value (METHOD 1.4)."),
+    .describe("Most tokens of prompt and completion together. The value of the paper's released recipes."),
   maxPromptLength: count
     .default(512)
     .describe(
-      "Tokens of the prompt that stay when prompt and completion exceed maxLength. The paper's value (METHOD 1.4); where maxLength is given and this is not, at most half of maxLength.",
+      "Most tokens of the prompt; a longer one, or one that leaves too little of maxLength to the completion, loses its start. The value of the paper's released recipes; where maxLength is given and this is not, at most half of maxLength.",
     ),
   onLong: z
     .enum(['cut-prompt-start', 'refuse'])
     .default('cut-prompt-start')
     .describe(
-      'What becomes of a pair that exceeds maxLength: its prompt loses its start, as in TRL 0.11 which the paper used (METHOD 1.5), or the pair is refused. Both are counted and reported.',
+      'What becomes of a pair that exceeds maxLength: its prompt loses its start, as in TRL 0.11, which the paper used, or the pair is refused; completions are never cut. Both are counted and reported.',
     ),
 });
 
@@ -48,7 +48,9 @@ const training = z.strictObject({
     .number()
     .gt(0)
     .default(0.01)
-    .describe("Beta of DPO: how dearly leaving the reference model is paid. The paper's value (METHOD 1.4)."),
+    .describe(
+      "Beta of DPO: how dearly leaving the reference model is paid. The value of the paper's released recipes.",
+    ),
   loss: z
     .enum(['sigmoid'])
     .default('sigmoid')
@@ -57,25 +59,29 @@ const training = z.strictObject({
     .union([z.number().gt(0), z.array(z.number().gt(0)).min(1), z.literal('auto')])
     .default('auto')
     .describe(
-      "Peak learning rate. A list is tried on one scoring run and the lowest held-out loss wins. auto: the paper's 5e-5 (Qwen-2.5 with LoRA on Argilla, METHOD 1.4) for models over 1e9 parameters; below that a small grid is tried likewise.",
+      "Peak learning rate. A list is tried on one scoring run and the lowest held-out loss wins. auto: the paper's 5e-5 (Qwen-2.5 with LoRA on Argilla; paper, Table 3) for models over 1e9 parameters; below that a small grid is tried likewise.",
     ),
   batchSize: z
     .union([count, z.literal('auto')])
     .default('auto')
     .describe(
-      "Pairs in one optimizer step. auto: the paper's 64 where this leaves at least 32 steps in a scoring run, else the largest power of two that does, at least 4.",
+      "Pairs in one optimizer step. auto: the paper's 64 (LoRA; paper, Tables 3 and 4) where this leaves at least 32 steps in a scoring run, else the largest power of two that does, at least 4.",
     ),
-  epochs: count.default(1).describe("Passes over the pairs. The paper's value (METHOD 1.4)."),
+  epochs: count.default(1).describe("Passes over the pairs. The value of the paper's released recipes."),
   warmupRatio: z
     .number()
     .min(0)
     .lt(1)
     .default(0.1)
-    .describe("Share of the steps in which the learning rate rises from 0. The paper's value (METHOD 1.4)."),
+    .describe(
+      "Share of the steps in which the learning rate rises from 0. The value of the paper's released recipes.",
+    ),
   schedule: z
     .enum(['cosine', 'linear', 'constant'])
     .default('cosine')
-    .describe("How the learning rate falls after the warm-up: to 0, or not. The paper's value (METHOD 1.4)."),
+    .describe(
+      "How the learning rate falls after the warm-up: to 0, or not. The value of the paper's released recipes.",
+    ),
   weightDecay: z
     .number()
     .min(0)
@@ -111,12 +117,12 @@ const difficulty = z.strictObject({
     .min(2)
     .default(2)
     .describe(
-      "Parts that the pairs are cut into; each is scored by a run that saw the others. The paper's value.",
+      "Parts that the pairs are cut into; each is scored by a run that saw the others. The paper's value (Algorithm 1).",
     ),
   seeds: count
     .default(1)
     .describe(
-      'How many times the cut and its scoring runs are repeated with other seeds. The paper takes 3; each costs as much as the first.',
+      'How many times the cut and its scoring runs are repeated with other seeds. The paper takes 3 (Algorithm 1); each costs as much as the first.',
     ),
   checkpoints: count
     .default(1)
@@ -131,11 +137,15 @@ const selection = z.strictObject({
     .gt(0)
     .max(1)
     .default(0.5)
-    .describe("Share of the pairs that is kept, 1 for all. The paper's value (0.6 for Gemma-2)."),
+    .describe(
+      "Share of the pairs that is kept, 1 for all. The paper's value on UltraFeedback (section 5); a comment in its released script recommends 0.6 for Gemma.",
+    ),
   direction: z
     .enum(['easiest', 'hardest', 'random'])
     .default('easiest')
-    .describe('Which pairs are kept. The paper keeps the easiest and trains on them from easy to hard.'),
+    .describe(
+      'Which pairs are kept. The paper keeps the easiest and trains on them from easy to hard (Algorithm 1).',
+    ),
 });
 
 const evaluation = z.strictObject({
@@ -169,7 +179,7 @@ const evaluation = z.strictObject({
     .min(0)
     .default(0)
     .describe(
-      'Sampling temperature; 0 takes the likeliest token, as Arena-Hard does. The paper samples AlpacaEval at 0.5 to 0.9.',
+      'Sampling temperature; 0 takes the likeliest token, as Arena-Hard does. The paper samples AlpacaEval at 0.5 to 0.9 (appendix C.5).',
     ),
   topP: z
     .number()
@@ -201,7 +211,11 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('winnow-run')
     .describe('The run folder: made when it is not there, continued when it is.'),
-  seed: z.int().min(0).default(42).describe("Seed of all randomness. The paper's final runs (METHOD 1.4)."),
+  seed: z
+    .int()
+    .min(0)
+    .default(42)
+    .describe("Seed of all randomness. The value of the paper's released recipes for its final runs."),
   text: text.prefault({}).describe('Turning pairs into tokens.'),
   training: training.prefault({}).describe('DPO training, the same for scoring runs and every arm.'),
   difficulty: difficulty.prefault({}).describe('How the difficulty of a pair is measured.'),

@@ -25,7 +25,7 @@ describe('how many are kept', () => {
     [3, 0.1, 1],
     [1, 0.5, 1],
     [5, 1, 5],
-    // METHOD 2.2, Fig. 11: int(n·t).
+    // The paper's Fig. 11: int(n·t).
     [6668, 0.637, 4247],
     [6668, 0.712, 4747],
     [6668, 0.813, 5421],
@@ -126,7 +126,7 @@ describe('keep', () => {
 });
 
 const PAPER = '../shared/data/selective_dpo_paper/curriculum-lens/';
-// METHOD 2.2, Fig. 11: easy = the lowest int(n·t) of 6,668 for 3B / 7B / 14B.
+// Fig. 11 of the paper, recomputed from its released scores: easy = the lowest int(n·t) of 6,668 for 3B / 7B / 14B.
 const CUT = { '3b': 0.637, '7b': 0.712, '14b': 0.813 } as const;
 type Size = keyof typeof CUT;
 
