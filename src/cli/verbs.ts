@@ -129,10 +129,9 @@ async function scoreVerb(way: Way): Promise<Said> {
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept } = await way.selected();
+  const { kept, threshold } = await way.selected();
   const total = (await way.scored()).difficulties.length;
   const { keepFraction, direction } = way.config.selection;
-  const threshold = Math.max(...kept.map(({ difficulty }) => difficulty));
   const data = {
     keepFraction,
     direction,

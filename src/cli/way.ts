@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { writeFileAtomic, writeJson } from '../base/files.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
+import type { StageContext } from '../pipeline/execute.ts';
 import { type Prepared, prepare } from '../pipeline/prepare.ts';
 import {
   type Evaluated,
   evaluate,
   type Scored,
   type Selected,
-  type StageContext,
   score,
   select,
   type Trained,
@@ -49,7 +49,7 @@ export function setOut(config: Config, options: WayOptions): Way {
   openRun(config.out, { create: true, version: VERSION, command: options.command });
   saveConfig(config);
   const progress = createProgress({ quiet: options.quiet });
-  const context = stageContext(config.out, progress, options.signal);
+  const context = { ...stageContext(config.out, progress, options.signal), judge: judgeOf(config) };
   const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
     let result: Promise<T> | undefined;
     return () => {
@@ -72,7 +72,7 @@ export function setOut(config: Config, options: WayOptions): Way {
       scored: await scored(),
       selected: await selected(),
       trained: await trained(),
-      judge: judgeOf(config),
+      judge: context.judge,
       command: options.command,
     });
     writeJson(join(config.out, 'report.json'), data);
@@ -86,6 +86,7 @@ export function setOut(config: Config, options: WayOptions): Way {
 export function stageContext(runDir: string, progress: Progress, signal: AbortSignal): StageContext {
   return {
     runDir,
+    judge: null,
     command: [process.execPath, join(PACKAGE_DIR, 'dist', 'cli.mjs'), 'worker'],
     signal,
     onStage(title, units) {

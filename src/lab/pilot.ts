@@ -4,8 +4,8 @@ import { writeJsonLines } from '../base/files.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { Answer } from '../evaluate/answers.ts';
 import { openCheckpoint } from '../model/checkpoint.ts';
+import type { StageContext } from '../pipeline/execute.ts';
 import { parseLines, writePrompts } from '../pipeline/inputs.ts';
-import type { StageContext } from '../pipeline/stages.ts';
 import { answersUnit } from '../pipeline/units.ts';
 import { resultFile } from '../run/done.ts';
 import { runUnits } from '../run/pool.ts';
@@ -19,6 +19,7 @@ export interface PilotOptions {
   readonly seed: number;
   readonly pairs: number;
   readonly evaluationPrompts: number;
+  readonly tuningPrompts: number;
   /** How often style and correctness disagree: 0 never by design, 1 as in the first study's main world. */
   readonly conflict: number;
   readonly workers: number;
@@ -28,6 +29,8 @@ export interface PilotOptions {
 export interface Pilot {
   readonly pairsFile: string;
   readonly promptsFile: string;
+  /** Prompts to choose the learning rate on; none of them is in another file. */
+  readonly tuningFile: string;
   readonly world: WorldDescription;
 }
 
@@ -80,17 +83,18 @@ export async function makePilot(context: StageContext, options: PilotOptions): P
   if (result === undefined) throw new Error('no answers of the base model');
   const baseAnswers = parseLines<Answer>(resultFile(result, 'answers.jsonl'));
   const pairs = makePairs({ world: { seed, conflict }, prompts, count, baseAnswers });
-  const evaluation = makePrompts({
-    seed,
-    count: options.evaluationPrompts,
-    label: 'pilot evaluation',
-    part: 'evaluation',
-  });
-  const [pairsFile, promptsFile] = [join(folder, 'pairs.jsonl'), join(folder, 'prompts.jsonl')];
+  const promptFile = (name: string, count: number, part: 'tuning' | 'evaluation') => {
+    const made = makePrompts({ seed, count, label: `pilot ${part}`, part });
+    const path = join(folder, name);
+    writeJsonLines(
+      path,
+      made.prompts.map(({ prompt, family, level }) => ({ prompt, family, level })),
+    );
+    return path;
+  };
+  const pairsFile = join(folder, 'pairs.jsonl');
   writeJsonLines(pairsFile, pairs);
-  writeJsonLines(
-    promptsFile,
-    evaluation.prompts.map(({ prompt, family, level }) => ({ prompt, family, level })),
-  );
-  return { pairsFile, promptsFile, world: describeWorld(pairs) };
+  const promptsFile = promptFile('prompts.jsonl', options.evaluationPrompts, 'evaluation');
+  const tuningFile = promptFile('tuning-prompts.jsonl', options.tuningPrompts, 'tuning');
+  return { pairsFile, promptsFile, tuningFile, world: describeWorld(pairs) };
 }

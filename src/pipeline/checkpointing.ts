@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { writeJsonLines } from '../base/files.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
 import type { Policy } from '../policy/policy.ts';
-import { checkpointDir, sealCheckpoint } from '../run/checkpoint.ts';
+import { checkpointDir, latestCheckpoint, sealCheckpoint } from '../run/checkpoint.ts';
 import { breathe, stoppedError, type UnitContext } from '../run/worker.ts';
 import type { TrainingHooks, TrainingState } from '../train/optimise.ts';
 import { readTrainingState, writeTrainingState } from '../train/state.ts';
@@ -22,10 +22,8 @@ export interface Checkpointing {
 /** Hooks that let a training in a unit go on from the newest whole checkpoint, save, report and stop. */
 export function checkpointing(context: UnitContext, policy: Policy, job: Checkpointing = {}): TrainingHooks {
   const { keepBeside } = job;
-  const from = context.checkpointFrom;
-  const resume = from === null ? undefined : readTrainingState(from, policy);
-  if (from !== null && keepBeside !== undefined)
-    keepBeside.rows.push(...parseLines<ScoreRow>(join(from, keepBeside.file)));
+  const begun = begin(context, policy, keepBeside?.file);
+  for (const row of begun?.rows ?? []) keepBeside?.rows.push(row);
   let savedAt = performance.now();
   const save = (state: TrainingState) => {
     const dir = checkpointDir(context.attemptDir, state.adam.step);
@@ -38,7 +36,7 @@ export function checkpointing(context: UnitContext, policy: Policy, job: Checkpo
     savedAt = performance.now();
   };
   return {
-    ...(resume === undefined ? {} : { resume }),
+    ...(begun === null ? {} : { resume: begun.state }),
     async afterStep(state, total) {
       const { step } = state.adam;
       await job.afterStep?.(step, total);
@@ -52,4 +50,27 @@ export function checkpointing(context: UnitContext, policy: Policy, job: Checkpo
       if (performance.now() - savedAt > CHECKPOINT_SECONDS * 1000 && step < total) save(state);
     },
   };
+}
+
+/**
+ * What the newest whole checkpoint holds; null where there is none. Another copy of the unit, still alive, may
+ * put a newer one in its place while it is read: then that one.
+ */
+function begin(
+  context: UnitContext,
+  policy: Policy,
+  file: string | undefined,
+): { readonly state: TrainingState; readonly rows: readonly ScoreRow[] } | null {
+  let from = context.checkpointFrom;
+  while (from !== null) {
+    try {
+      const rows = file === undefined ? [] : parseLines<ScoreRow>(join(from, file));
+      return { state: readTrainingState(from, policy), rows };
+    } catch (error) {
+      const newest = latestCheckpoint(context.unitDir);
+      if (newest === null || newest === from) throw error;
+      from = newest;
+    }
+  }
+  return null;
 }

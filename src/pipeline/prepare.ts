@@ -5,7 +5,7 @@ import { type Checkpoint, openCheckpoint } from '../model/checkpoint.ts';
 import { refusedBy } from '../pairs/check.ts';
 import { PAIR_FORMATS, type PairFormat } from '../pairs/formats.ts';
 import { nearDuplicateKey } from '../pairs/keys.ts';
-import type { PreferencePair, RefusedRow, Text } from '../pairs/pair.ts';
+import type { Message, PreferencePair, RefusedRow, Text } from '../pairs/pair.ts';
 import { type PairSet, readPairs } from '../pairs/read.ts';
 import { splitHeldOut } from '../pairs/split.ts';
 import { type Config, requireKey } from '../run/config.ts';
@@ -14,7 +14,7 @@ import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import type { TruncationPolicy } from '../text/truncation.ts';
 import { type EvaluationPrompt, writeTokens } from './inputs.ts';
-import type { UnitBase } from './units.ts';
+import type { GenerationInputs, UnitBase } from './units.ts';
 
 /** A pair that can be used, with what the model sees of it. */
 export interface UsedPair {
@@ -35,6 +35,8 @@ export interface Prepared {
   readonly pool: readonly UsedPair[];
   readonly heldOut: readonly UsedPair[];
   readonly prompts: readonly EvaluationPrompt[];
+  /** To choose the learning rate on; none: it is chosen by held-out loss. */
+  readonly tuningPrompts: readonly EvaluationPrompt[];
   readonly promptsCut: number;
   readonly notes: readonly string[];
   readonly base: UnitBase;
@@ -77,7 +79,18 @@ export async function prepare(config: Config, runDir: string): Promise<Prepared>
   });
   const pool = split.pool.map(used);
   const heldOut = split.heldOut.map(used);
-  const prompts = await evaluationPrompts(config, heldOut, tokenizer, policy, vocabSize);
+  const { prompts: file, tuningPrompts: tuningFile } = config.evaluation;
+  const asPrompts = (texts: PromptTexts) => fitPrompts(config, texts, tokenizer, policy, vocabSize);
+  const prompts = asPrompts(file === null ? promptsOfPairs(heldOut) : await readPromptFile(file));
+  const tuningPrompts = tuningFile === null ? [] : asPrompts(await readPromptFile(tuningFile));
+  const seen = new Set(prompts.map(({ text }) => text));
+  const shared = tuningPrompts.find(({ text }) => seen.has(text));
+  if (shared !== undefined)
+    throw inputError('shared-prompt', 'a tuning prompt is an evaluation prompt too', {
+      ...(tuningFile === null ? {} : { file: tuningFile }),
+      got: shared.text,
+      remedy: 'Take it out of one of the files: what is tuned on says nothing as evidence',
+    });
 
   const role = new Map([
     ...pool.map(({ pair }) => [pair.id, 'pool'] as const),
@@ -112,6 +125,7 @@ export async function prepare(config: Config, runDir: string): Promise<Prepared>
     pool,
     heldOut,
     prompts,
+    tuningPrompts,
     promptsCut,
     notes,
     base,
@@ -137,45 +151,57 @@ function truncationPolicy(config: Config, checkpoint: Checkpoint): TruncationPol
   };
 }
 
-/** Prompts to answer: of a file, or of the held-out pairs (each prompt once, in the order of the input). */
-async function evaluationPrompts(
+/** Prompts by their text, each once, in order. */
+type PromptTexts = ReadonlyMap<string, { readonly id: string; readonly prompt: Text }>;
+
+function promptsOfPairs(pairs: readonly UsedPair[]): PromptTexts {
+  const texts = new Map<string, { id: string; prompt: Text }>();
+  for (const { pair } of pairs) {
+    const key = JSON.stringify(pair.prompt);
+    if (!texts.has(key)) texts.set(key, { id: pair.id, prompt: pair.prompt });
+  }
+  return texts;
+}
+
+async function readPromptFile(file: string): Promise<PromptTexts> {
+  const texts = new Map<string, { id: string; prompt: Text }>();
+  for await (const { line, value } of readJsonLines<{ prompt?: unknown } | null>(file)) {
+    const prompt = value?.prompt;
+    if (typeof prompt !== 'string' && !isMessages(prompt))
+      throw inputError('bad-prompt', 'a line without a prompt', {
+        file,
+        line,
+        got: value,
+        need: '{"prompt": text or list of messages}',
+      });
+    texts.set(JSON.stringify(prompt), { id: `prompt-${line}`, prompt });
+  }
+  return texts;
+}
+
+function isMessages(value: unknown): value is Message[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => typeof item?.role === 'string' && typeof item?.content === 'string')
+  );
+}
+
+/** Prompts as tokens, with room left for the answer. */
+function fitPrompts(
   config: Config,
-  heldOut: readonly UsedPair[],
+  texts: PromptTexts,
   tokenizer: TextTokenizer,
   policy: TruncationPolicy,
   vocabSize: number,
-): Promise<EvaluationPrompt[]> {
-  const { prompts: file, maxPrompts, maxNewTokens } = config.evaluation;
-  const texts = new Map<string, { id: string; prompt: Text }>();
-  if (file === null) {
-    for (const { pair } of heldOut) {
-      const key = JSON.stringify(pair.prompt);
-      if (!texts.has(key)) texts.set(key, { id: pair.id, prompt: pair.prompt });
-    }
-  } else {
-    for await (const { line, value } of readJsonLines<{ prompt?: unknown }>(file)) {
-      const prompt = value?.prompt;
-      if (typeof prompt !== 'string' && !Array.isArray(prompt))
-        throw inputError('bad-prompt', 'a line without a prompt', {
-          file,
-          line,
-          got: value,
-          need: '{"prompt": text or messages}',
-        });
-      texts.set(JSON.stringify(prompt), { id: `prompt-${line}`, prompt: prompt as Text });
-    }
-  }
-  const room = { ...policy, maxLength: Math.max(2, policy.maxLength - maxNewTokens) };
-  const fitted = {
-    ...room,
-    maxPromptLength: Math.min(policy.maxPromptLength, room.maxLength - 1),
-    onLong: 'cut-prompt-start' as const,
-  };
-  const { rows } = tokenizePrompts([...texts.values()].slice(0, maxPrompts), tokenizer, fitted, {
-    vocabSize,
-  });
-  const shown = new Map([...texts.values()].map(({ id, prompt }) => [id, prompt]));
-  return rows.map(({ id, prompt }) => {
+): EvaluationPrompt[] {
+  const { maxPrompts, maxNewTokens } = config.evaluation;
+  const maxLength = Math.max(2, policy.maxLength - maxNewTokens);
+  const maxPromptLength = Math.min(policy.maxPromptLength, maxLength - 1);
+  const room = { maxLength, maxPromptLength, onLong: 'cut-prompt-start' as const };
+  const asked = [...texts.values()].slice(0, maxPrompts);
+  const shown = new Map(asked.map(({ id, prompt }) => [id, prompt]));
+  return tokenizePrompts(asked, tokenizer, room, { vocabSize }).rows.map(({ id, prompt }) => {
     const text = shown.get(id) as Text;
     return { id, text: typeof text === 'string' ? text : JSON.stringify(text), tokens: [...prompt] };
   });
@@ -187,4 +213,11 @@ function summary(refused: readonly RefusedRow[]): string {
       .map(([cause, n]) => `${n} ${cause}`)
       .join(', ') || 'none'
   );
+}
+
+/** How answers are generated, for the units that do it. */
+export function generationInputs({ config, checkpoint, tokenizer }: Prepared): GenerationInputs {
+  const { maxNewTokens, temperature, topP } = config.evaluation;
+  const stopIds = [...new Set([...checkpoint.config.eosTokenIds, tokenizer.eosId])];
+  return { maxNewTokens, temperature, topP, seed: config.seed, stopIds, tokenizerHash: tokenizer.hash };
 }

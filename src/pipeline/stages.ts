@@ -1,6 +1,6 @@
-import { copyFileSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { writeJson, writeJsonLines } from '../base/files.ts';
+import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { writeError, writeJson, writeJsonLines } from '../base/files.ts';
 import { hashOf, type Json, sha256 } from '../base/hash.ts';
 import { aggregate } from '../difficulty/aggregate.ts';
 import { type CrossFitItem, crossFitPlan } from '../difficulty/cross-fit.ts';
@@ -9,45 +9,22 @@ import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
-import { type PoolEvent, runUnits } from '../run/pool.ts';
-import { type UnitSpec, unitId } from '../run/unit.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import { keep } from '../select/keep.ts';
 import { ledger } from '../select/ledger.ts';
+import { execute, type StageContext, type StageCost } from './execute.ts';
 import { parseLines, writeIds, writePrompts } from './inputs.ts';
-import type { Prepared } from './prepare.ts';
-import { batchSize, bestRate, lanes, learningRates, widenGrid } from './resources.ts';
+import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
+import { generationInputs, type Prepared } from './prepare.ts';
+import { batchSize } from './resources.ts';
 import type { LogProbRow } from './runners.ts';
 import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
 
-/** How stages run: where, with which workers, and whom they tell. */
-export interface StageContext {
-  readonly runDir: string;
-  /** Starts a worker process. */
-  readonly command: readonly string[];
-  readonly signal?: AbortSignal;
-  /** A stage begins, with so many units. */
-  readonly onStage: (title: string, units: number) => StageTalk;
-}
-
-export interface StageTalk {
-  event(event: PoolEvent): void;
-  end(): void;
-}
-
-/** Wall time of a stage's units, for the report. */
-export interface StageCost {
-  readonly stage: string;
-  readonly seconds: number;
-}
-
 export interface Scored {
   readonly hyper: Hyper;
   readonly reference: UnitResult;
-  readonly learningRates:
-    | readonly { readonly learningRate: number; readonly loss: number; readonly chosen: boolean }[]
-    | null;
+  readonly learningRates: TriedRates | null;
   readonly scores: readonly ScoreRow[];
   readonly difficulties: readonly DifficultyRow[];
   readonly reliability: Reliability;
@@ -57,6 +34,8 @@ export interface Scored {
 export interface Selected {
   /** In training order. */
   readonly kept: readonly DifficultyRow[];
+  /** Largest difficulty kept. */
+  readonly threshold: number;
 }
 
 export interface TrainedArm {
@@ -84,7 +63,7 @@ export interface Evaluated {
 
 /** Reference log-probabilities, learning rate, cross-fit; writes `scores.jsonl`, `difficulty.jsonl`, `reliability.json`. */
 export async function score(prepared: Prepared, context: StageContext): Promise<Scored> {
-  const { config, base, pool, checkpoint } = prepared;
+  const { config, base, pool } = prepared;
   const costs: StageCost[] = [];
   const [reference] = (await execute(
     prepared,
@@ -113,23 +92,9 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
     });
 
   const fixed = { ...config.training, batchSize: batchSize(config, pool.length) };
-  const first = inputs[0] as (typeof inputs)[number];
-  const tried: { learningRate: number; loss: number }[] = [];
-  let untried = [...learningRates(config, checkpoint.parameters)];
-  const choosing = untried.length > 1;
-  while (choosing && untried.length > 0) {
-    const specs = untried.map((learningRate) => unitFor(first, { ...fixed, learningRate }));
-    const results = await execute(prepared, context, 'Choosing the learning rate', specs, costs);
-    untried.forEach((learningRate, i) => {
-      tried.push({
-        learningRate,
-        loss: finalLoss(parseLines(resultFile(results[i] as UnitResult, 'scores.jsonl'))),
-      });
-    });
-    const next = widenGrid(config, tried);
-    untried = next === null ? [] : [next];
-  }
-  const learningRate = choosing ? bestRate(tried) : (untried[0] as number);
+  const scoringRun = (hyper: Hyper) => unitFor(inputs[0] as (typeof inputs)[number], hyper);
+  const run = { prepared, context, reference, costs };
+  const { learningRate, rates } = await chooseLearningRate(run, fixed, scoringRun);
   const hyper: Hyper = { ...fixed, learningRate };
 
   const results = await execute(
@@ -148,12 +113,10 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
   writeJsonLines(join(context.runDir, 'difficulty.jsonl'), difficulties);
   const { agreement: _, ...summary } = agreement;
   writeJson(join(context.runDir, 'reliability.json'), summary);
-  const rates = tried.map((item) => ({ ...item, chosen: item.learningRate === learningRate }));
-  rates.sort((a, b) => a.learningRate - b.learningRate);
   return {
     hyper,
     reference,
-    learningRates: choosing ? rates : null,
+    learningRates: rates,
     scores,
     difficulties,
     reliability: agreement,
@@ -166,6 +129,10 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
   const { config, pool, heldOut, refused, base, source } = prepared;
   const options = { ...config.selection, seed: config.seed };
   const kept = keep(scored.difficulties, options);
+  const threshold = kept.reduce(
+    (most, { difficulty }) => Math.max(most, difficulty),
+    Number.NEGATIVE_INFINITY,
+  );
   const folder = join(context.runDir, 'selection');
   mkdirSync(folder, { recursive: true });
   const pairs = new Map(pool.map(({ pair }) => [pair.id, pair]));
@@ -192,11 +159,11 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
     evaluation: { heldOut: config.evaluation.heldOut, seed: config.seed },
     kept: kept.length,
     dropped: scored.difficulties.length - kept.length,
-    threshold: Math.max(...kept.map(({ difficulty }) => difficulty)),
+    threshold,
     /** SHA-256 of the kept ids in training order, one a line. */
     keptIds: sha256(kept.map(({ id }) => `${id}\n`).join('')),
   });
-  return { kept };
+  return { kept, threshold };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
@@ -233,23 +200,14 @@ export async function evaluate(
   trained: Trained,
   context: StageContext,
 ): Promise<Evaluated> {
-  const { config, base, heldOut, prompts, tokenizer, checkpoint } = prepared;
-  const { maxNewTokens, temperature, topP } = config.evaluation;
+  const { base, heldOut, prompts } = prepared;
   const costs: StageCost[] = [];
   const rows = writeIds(
     context.runDir,
     heldOut.map(({ pair }) => pair.id),
   );
   const promptFile = writePrompts(context.runDir, prompts);
-  const stopIds = [...new Set([...checkpoint.config.eosTokenIds, tokenizer.eosId])];
-  const generation = {
-    maxNewTokens,
-    temperature,
-    topP,
-    seed: config.seed,
-    stopIds,
-    tokenizerHash: tokenizer.hash,
-  };
+  const generation = generationInputs(prepared);
   const startAnswers = answersUnit(base, null, promptFile, generation);
   const specs = trained.arms.flatMap(({ result }) => [
     heldOutUnit(base, result, rows),
@@ -272,39 +230,26 @@ export async function evaluate(
   };
 }
 
-async function execute(
-  prepared: Prepared,
-  context: StageContext,
-  title: string,
-  specs: readonly UnitSpec[],
-  costs: StageCost[],
-): Promise<UnitResult[]> {
-  const { workers, threads } = lanes(prepared.config, prepared.checkpoint.parameters);
-  const talk = context.onStage(title, new Set(specs.map(unitId)).size);
-  const results = await runUnits(context.runDir, specs, {
-    workers,
-    threadsPerWorker: threads,
-    command: context.command,
-    onEvent: (event) => talk.event(event),
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
-  });
-  talk.end();
-  const units = new Map(results.map((result) => [result.id, result.durationMs]));
-  costs.push({ stage: title, seconds: [...units.values()].reduce((sum, ms) => sum + ms, 0) / 1000 });
-  return results;
-}
-
-/** Mean validation loss at the last checkpoint. */
-function finalLoss(scores: readonly ScoreRow[]): number {
-  const last = Math.max(...scores.map(({ checkpoint }) => checkpoint));
-  const losses = scores.filter(({ checkpoint }) => checkpoint === last).map(({ loss }) => loss);
-  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
-}
-
 /** `arms/<name>/` (with several seeds `arms/<name>-<seed>/`): the adapter or model, and the order it was trained in. */
 function publishArm(runDir: string, config: Config, plan: ArmPlan, result: UnitResult): void {
   const folder = join(runDir, 'arms', config.trainingSeeds > 1 ? `${plan.name}-${plan.seed}` : plan.name);
   mkdirSync(folder, { recursive: true });
-  for (const { path } of result.files)
-    copyFileSync(join(result.dir, path), join(folder, path.split('/').at(-1) as string));
+  const files = new Map(result.files.map(({ path }) => [basename(path), join(result.dir, path)]));
+  // What an earlier configuration left here (a whole model, before an adapter) is not of this arm. The
+  // unfinished copies of another winnow on the same folder are its own.
+  for (const name of readdirSync(folder))
+    if (!files.has(name) && !name.endsWith('.tmp')) rmSync(join(folder, name), { force: true });
+  for (const [name, from] of files) copyWhole(from, join(folder, name));
+}
+
+/** Copies a file whole or not at all: another winnow may be reading it, and this one may be killed. */
+function copyWhole(from: string, to: string): void {
+  const temp = `${to}.${process.pid}.tmp`;
+  try {
+    copyFileSync(from, temp);
+    renameSync(temp, to);
+  } catch (error) {
+    rmSync(temp, { force: true });
+    throw writeError(to, error);
+  }
 }

@@ -1,6 +1,6 @@
 import type { ReportData } from './data.ts';
 import { both, type Html, html, word } from './html.ts';
-import { count, duration, fixed, keepPercent, MISSING, scientific } from './numbers.ts';
+import { count, duration, fixed, keepPercent, MISSING, percent, scientific } from './numbers.ts';
 import { type Both, term, type Word } from './words.ts';
 
 /** How the run was made: learning rates, hyper-parameters, data, time, version, command, notes. */
@@ -64,14 +64,14 @@ function refusedTable({ pairs }: ReportData): Html | null {
   );
 }
 
-function learningRates({ learningRates: tried }: ReportData): Html {
-  if (tried === null) return html`<h3>${word('learningRates')}</h3><p>${word('learningRateGiven')}</p>`;
+function learningRates({ learningRates: rates }: ReportData): Html {
+  if (rates === null) return html`<h3>${word('learningRates')}</h3><p>${word('learningRateGiven')}</p>`;
   return html`<h3>${word('learningRates')}</h3>
-<table><caption>${word('learningRatesCaption')}</caption>
-<thead><tr><th scope="col">${word('learningRate')}</th><th scope="col">${word('heldOutLoss')}</th><th scope="col" class="text"></th></tr></thead>
-<tbody>${tried.map(
-    ({ learningRate, loss, chosen }) =>
-      html`<tr><th scope="row">${scientific(learningRate)}</th><td>${fixed(loss, 4)}</td><td class="text">${
+<table><caption>${word(rates.by === 'winRate' ? 'learningRatesByWinRate' : 'learningRatesByLoss')}</caption>
+<thead><tr><th scope="col">${word('learningRate')}</th><th scope="col">${word(rates.by)}</th><th scope="col" class="text"></th></tr></thead>
+<tbody>${rates.tried.map(
+    ({ learningRate, value, chosen }) =>
+      html`<tr><th scope="row">${scientific(learningRate)}</th><td>${rates.by === 'winRate' ? percent(value) : fixed(value, 4)}</td><td class="text">${
         chosen ? html`✓ ${word('used')}` : null
       }</td></tr>
 `,

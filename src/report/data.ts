@@ -28,10 +28,18 @@ export interface ReportData {
     readonly promptsCut: number;
   };
   readonly hyperParameters: Readonly<Record<string, string | number | boolean>>;
-  /** Learning rates tried before anything was compared, by held-out DPO loss; null where the rate was given. */
-  readonly learningRates:
-    | readonly { readonly learningRate: number; readonly loss: number; readonly chosen: boolean }[]
-    | null;
+  /**
+   * Learning rates tried before anything was compared; null where the rate was given. `value` is the held-out DPO
+   * loss of one scoring run (lowest is used), or the win rate of the full arm on tuning prompts (highest is used).
+   */
+  readonly learningRates: {
+    readonly by: 'heldOutLoss' | 'winRate';
+    readonly tried: readonly {
+      readonly learningRate: number;
+      readonly value: number;
+      readonly chosen: boolean;
+    }[];
+  } | null;
   readonly difficulty: {
     readonly folds: number;
     readonly seeds: number;

@@ -43,11 +43,14 @@ export function fixtureReport(): ReportData {
       warmup: 0.1,
       sorted: true,
     },
-    learningRates: [
-      { learningRate: 0.0002, loss: 0.561, chosen: false },
-      { learningRate: 0.0004, loss: 0.532, chosen: true },
-      { learningRate: 0.0008, loss: 0.547, chosen: false },
-    ],
+    learningRates: {
+      by: 'heldOutLoss',
+      tried: [
+        { learningRate: 1e-4, value: 0.561, chosen: false },
+        { learningRate: 4e-4, value: 0.523, chosen: true },
+        { learningRate: 1e-3, value: 0.547, chosen: false },
+      ],
+    },
     difficulty: {
       folds: 2,
       seeds: 3,

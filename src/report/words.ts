@@ -67,9 +67,13 @@ export const words = {
   rejected: { en: 'rejected', ja: '悪い回答' },
 
   learningRates: { en: 'Learning rates tried', ja: '試した学習率' },
-  learningRatesCaption: {
-    en: 'By held-out loss of the arm on all pairs, before anything was compared.',
-    ja: '比較を始める前に、全件学習の評価用ペアの損失で選んでいます。',
+  learningRatesByLoss: {
+    en: 'By the loss of one scoring run on the pairs it did not train on, before anything was compared.',
+    ja: '比較の前に、1 回の採点用学習について、学習に使わなかったペアの損失で選びました。',
+  },
+  learningRatesByWinRate: {
+    en: 'By the win rate of the arm on all pairs, on prompts of their own, before anything was compared.',
+    ja: '比較の前に、全ペアで学習した条件の勝率で、評価とは別のプロンプトを使って選びました。',
   },
   learningRateGiven: {
     en: 'The learning rate was given, not searched.',

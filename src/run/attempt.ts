@@ -37,6 +37,25 @@ export function newAttemptId(): string {
   return `${process.pid}-${randomBytes(6).toString('hex')}`;
 }
 
+/**
+ * Makes the folder of an attempt whose process is about to start, in the name of the process that starts it: a
+ * kill -9 of both before the child takes over leaves a dead attempt, not one of which nobody knows.
+ */
+export function claimAttempt(unitDir: string, id: string): string {
+  const dir = join(unitDir, 'attempts', id);
+  mkdirSync(dir, { recursive: true });
+  const startedAtMs = Date.now();
+  const record: AttemptRecord = {
+    pid: process.pid,
+    machine: machineId(),
+    startedAtMs,
+    priorMs: 0,
+    checkpointFrom: null,
+  };
+  writeJson(join(dir, 'attempt.json'), record);
+  return dir;
+}
+
 /** Starts an attempt from the newest whole checkpoint of the unit, if there is one. */
 export function openAttempt(unitDir: string, id: string): Attempt {
   const dir = join(unitDir, 'attempts', id);

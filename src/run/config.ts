@@ -38,10 +38,15 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     const path = config[key];
     return path === null ? null : resolve(given.has(key) ? process.cwd() : base, path);
   };
-  const prompts = config.evaluation.prompts;
-  const promptFile =
-    prompts === null ? null : resolve(given.has('evaluation.prompts') ? process.cwd() : base, prompts);
-  const evaluation = { ...config.evaluation, prompts: promptFile };
+  const within = (key: 'prompts' | 'tuningPrompts') => {
+    const path = config.evaluation[key];
+    return path === null ? null : resolve(given.has(`evaluation.${key}`) ? process.cwd() : base, path);
+  };
+  const evaluation = {
+    ...config.evaluation,
+    prompts: within('prompts'),
+    tuningPrompts: within('tuningPrompts'),
+  };
   return {
     ...config,
     text,

@@ -37,8 +37,9 @@ export function openRun(dir: string, options: OpenRunOptions): RunFolder {
   }
   if (!existsSync(file)) {
     const entries = existsSync(path) ? readdirSync(path) : [];
-    // A second winnow may be creating the same run this moment: its unfinished temporary file is no foreign thing.
-    const foreign = entries.filter((name) => !name.startsWith(`.${MARK}.`) && name !== MARK);
+    // A second winnow may be creating the same run this moment: neither its unfinished temporary file nor, once
+    // the mark is there, anything that it writes next is a foreign thing.
+    const foreign = entries.includes(MARK) ? [] : entries.filter((name) => !name.startsWith(`.${MARK}.`));
     if (foreign.length > 0) {
       throw inputError('run-folder', 'this folder is not empty and is not a run of winnow', {
         file: path,

@@ -157,6 +157,14 @@ const evaluation = z.strictObject({
     .describe(
       'JSONL file of prompts (`{"prompt": …}`) to generate answers for; null: the prompts of the held-out pairs.',
     ),
+  tuningPrompts: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'JSONL file of prompts, others than those of the evaluation, on which the learning rate is chosen by the win rate of the full arm (needs a judge); null: by the held-out loss of one scoring run.',
+    ),
   judge: z
     .enum(['none', 'lab'])
     .default('none')

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ErrorFields, type ErrorKind, machineError, WinnowError } from '../base/errors.ts';
 import { errno } from '../base/files.ts';
@@ -102,7 +103,14 @@ async function workOn(
   runners: Readonly<Record<string, UnitRunner>>,
   shouldStop: () => boolean,
 ): Promise<void> {
-  if (readDoneIn(unitDir) !== null) return;
+  const id = process.env.WINNOW_ATTEMPT ?? newAttemptId();
+  const done = readDoneIn(unitDir);
+  if (done !== null) {
+    // Another driver's copy was faster: the folder made for this attempt holds nothing but an empty log.
+    const own = join(unitDir, 'attempts', id);
+    if (own !== done.dir) removeQuietly(own);
+    return;
+  }
   const spec = readUnit(unitDir);
   const runner = runners[spec.kind];
   if (runner === undefined) {
@@ -113,7 +121,7 @@ async function workOn(
     });
   }
   pruneAttempts(unitDir);
-  const attempt = openAttempt(unitDir, process.env.WINNOW_ATTEMPT ?? newAttemptId());
+  const attempt = openAttempt(unitDir, id);
   startWatchdog(`${attempt.dir}/attempt.json`);
   const context: UnitContext = {
     unitDir,

@@ -45,7 +45,7 @@ export function planArm(
         seed,
       };
     case 'full':
-      return { name, ids: ids(difficulties), shuffleSeed, order: 'shuffled', seed };
+      return fullArm(ids(difficulties), seed);
     case 'random':
       return control('random');
     case 'hardest':
@@ -53,4 +53,9 @@ export function planArm(
     case 'easiest-shuffled':
       return control('easiest');
   }
+}
+
+/** The arm of all pairs, given in the order of the input; it needs no difficulty. */
+export function fullArm(ids: readonly string[], seed: number): ArmPlan {
+  return { name: 'full', ids, shuffleSeed: deriveSeed(seed, 'arm', 'full'), order: 'shuffled', seed };
 }
