@@ -17,7 +17,6 @@ import {
 import { PACKAGE_DIR, VERSION } from '../pipeline/version.ts';
 import { assemble } from '../report/assemble.ts';
 import type { ReportData } from '../report/data.ts';
-import { renderReport } from '../report/page.ts';
 import type { Config } from '../run/config.ts';
 import { openRun } from '../run/folder.ts';
 import { saveConfig } from './options.ts';
@@ -47,7 +46,6 @@ export interface WayOptions {
 /** Opens the run folder and sets out. Each step is done once, with what it needs before it. */
 export function setOut(config: Config, options: WayOptions): Way {
   openRun(config.out, { create: true, version: VERSION, command: options.command });
-  saveConfig(config);
   const progress = createProgress({ quiet: options.quiet });
   const context = { ...stageContext(config.out, progress, options.signal), judge: judgeOf(config) };
   const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
@@ -57,7 +55,12 @@ export function setOut(config: Config, options: WayOptions): Way {
       return result;
     };
   };
-  const prepared = once(() => prepare(config, config.out));
+  const prepared = once(async () => {
+    const found = await prepare(config, config.out);
+    // Only now: a mistyped path must not take the place of the configuration that a finished run was made with.
+    saveConfig(config);
+    return found;
+  });
   const scored = once(async () => score(await prepared(), context));
   const selected = once(async () => select(await prepared(), await scored(), context));
   const trained = once(async () => {
@@ -75,6 +78,8 @@ export function setOut(config: Config, options: WayOptions): Way {
       judge: context.judge,
       command: options.command,
     });
+    // Charts take longer to load than all else together: not every verb and every worker should wait for them.
+    const { renderReport } = await import('../report/page.ts');
     writeJson(join(config.out, 'report.json'), data);
     writeFileAtomic(join(config.out, 'report.html'), renderReport(data));
     return data;

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { inputError, machineError } from '../base/errors.ts';
 import { writeJsonLines } from '../base/files.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
@@ -41,11 +42,31 @@ export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
   answers: answerPrompts,
 };
 
+/** A start model whose weights hold NaN, or an arm that ran away: told here, where the row can be named. */
+function needFinite({ chosen, rejected }: PairScore, row: number | undefined, context: UnitContext): void {
+  const got = [chosen, rejected].find((value) => !Number.isFinite(value));
+  if (got === undefined) return;
+  const where = { file: place(context, 'model'), ...(row === undefined ? {} : { row }), got: String(got) };
+  const what = 'a log-probability of this pair is not a number';
+  throw context.spec.kind === 'reference'
+    ? inputError('model-not-finite', `${what} under the start model`, {
+        ...where,
+        remedy: 'Its weights hold NaN or infinities, or are too large to compute with: fetch the model again',
+      })
+    : machineError('diverged', `${what} under a trained model`, {
+        ...where,
+        remedy: 'Lower training.learningRate',
+      });
+}
+
 async function logProbs(policy: Policy, pairs: readonly TokenizedPair[], context: UnitContext) {
   const scores = await scorePairs(policy, pairs, async (done) => {
     context.report({ done, total: pairs.length, what: 'pairs' });
     await breathe();
     if (context.shouldStop()) throw stoppedError();
+  });
+  scores.forEach((score, i) => {
+    needFinite(score, pairs[i]?.row, context);
   });
   const rows = writeJsonLines(
     join(context.attemptDir, 'log-probs.jsonl'),

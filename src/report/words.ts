@@ -131,6 +131,10 @@ export function armName(name: string): Both {
 const TERMS: Readonly<Record<string, Both>> = {
   'Reference log-probabilities': { en: 'Reference log-probabilities', ja: '参照モデルの対数確率' },
   'Choosing the learning rate': { en: 'Choosing the learning rate', ja: '学習率の選択' },
+  'Choosing the learning rate: answers': {
+    en: 'Choosing the learning rate: answers',
+    ja: '学習率の選択（回答の生成）',
+  },
   'Scoring runs': { en: 'Scoring runs', ja: '難易度の測定' },
   'Training the arms': { en: 'Training the arms', ja: '各条件の学習' },
   Evaluation: { en: 'Evaluation', ja: '評価' },

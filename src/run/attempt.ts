@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, join, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { readJson, writeJson } from '../base/files.ts';
+import { sha256 } from '../base/hash.ts';
 import { latestCheckpoint, namesIn } from './checkpoint.ts';
 
 /** How often a live attempt touches its `attempt.json`. */
@@ -32,28 +33,12 @@ interface AttemptRecord {
   readonly checkpointFrom: string | null;
 }
 
-/** Unique over machines and time; it never influences a result. */
-export function newAttemptId(): string {
-  return `${process.pid}-${randomBytes(6).toString('hex')}`;
-}
-
 /**
- * Makes the folder of an attempt whose process is about to start, in the name of the process that starts it: a
- * kill -9 of both before the child takes over leaves a dead attempt, not one of which nobody knows.
+ * Unique over machines and time; it never influences a result. Its first parts tell who makes the folder: a kill -9
+ * of driver and worker before there is a record must not leave an attempt of which nobody knows.
  */
-export function claimAttempt(unitDir: string, id: string): string {
-  const dir = join(unitDir, 'attempts', id);
-  mkdirSync(dir, { recursive: true });
-  const startedAtMs = Date.now();
-  const record: AttemptRecord = {
-    pid: process.pid,
-    machine: machineId(),
-    startedAtMs,
-    priorMs: 0,
-    checkpointFrom: null,
-  };
-  writeJson(join(dir, 'attempt.json'), record);
-  return dir;
+export function newAttemptId(): string {
+  return `${process.pid}-${machineTag()}-${randomBytes(6).toString('hex')}`;
 }
 
 /** Starts an attempt from the newest whole checkpoint of the unit, if there is one. */
@@ -110,8 +95,11 @@ export function pruneAttempts(unitDir: string): void {
 export function isAlive(attemptDir: string): boolean {
   const file = join(attemptDir, 'attempt.json');
   try {
-    // Without a record its process has not begun yet, or died before it could: only time tells.
-    if (!existsSync(file)) return isRecent(attemptDir);
+    if (!existsSync(file)) {
+      // Its process has not begun yet, or died before it could: as long as the one that made the folder lives.
+      const [pid, machine] = basename(attemptDir).split('-');
+      return machine === machineTag() ? processExists(Number(pid)) : isRecent(attemptDir);
+    }
     const record = readJson(file) as AttemptRecord;
     return record.machine === machineId() ? processExists(record.pid) : isRecent(file);
   } catch {
@@ -137,10 +125,25 @@ function isRecent(path: string): boolean {
 function processExists(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+/** Ended, but not waited for: a container's first process may be slow to do so, or never do it. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The state follows the name, which stands in brackets and may hold any character.
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+  } catch {
+    return false;
+  }
+}
+
+function machineTag(): string {
+  return sha256(machineId()).slice(0, 8);
 }
 
 /** Host and, on Linux, process namespace: containers that share a host name do not share process ids. */

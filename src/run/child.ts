@@ -1,10 +1,10 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { machineError, WinnowError } from '../base/errors.ts';
-import { claimAttempt, newAttemptId } from './attempt.ts';
+import { newAttemptId } from './attempt.ts';
 import { stoppedError, type UnitProgress, type WorkerErrorEvent, type WorkerEvent } from './worker.ts';
 
 /** How long a child may take to save its checkpoint after SIGTERM. */
@@ -29,7 +29,9 @@ export async function runChild(unitDir: string, options: ChildOptions): Promise<
   const [program, ...args] = options.command;
   if (program === undefined) throw machineError('worker-command', 'no command to start workers with');
   const attempt = newAttemptId();
-  const log = join(claimAttempt(unitDir, attempt), 'log.txt');
+  const attemptDir = join(unitDir, 'attempts', attempt);
+  const log = join(attemptDir, 'log.txt');
+  mkdirSync(attemptDir, { recursive: true });
   const logHandle = openSync(log, 'a');
   let failure: WorkerErrorEvent | null = null;
   let exit: { code: number | null; signal: NodeJS.Signals | null };

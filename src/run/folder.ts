@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { inputError, machineError } from '../base/errors.ts';
-import { createExclusive, readJson } from '../base/files.ts';
+import { createExclusive, readJson, writeError } from '../base/files.ts';
 
 /** Raised when an older winnow could no longer read a run folder. */
 const FORMAT = 1;
@@ -53,7 +53,11 @@ export function openRun(dir: string, options: OpenRunOptions): RunFolder {
         remedy: 'Check the path, or start one with `winnow run`',
       });
     }
-    mkdirSync(path, { recursive: true });
+    try {
+      mkdirSync(path, { recursive: true });
+    } catch (error) {
+      throw writeError(path, error);
+    }
     const mark = { format: FORMAT, version: options.version ?? '', command: options.command ?? '' };
     createExclusive(file, `${JSON.stringify(mark, null, 2)}\n`);
   }

@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isAlive, openAttempt, pruneAttempts } from './attempt.ts';
+import { isAlive, newAttemptId, openAttempt, pruneAttempts } from './attempt.ts';
 import { checkpointDir, latestCheckpoint, namesIn, sealCheckpoint } from './checkpoint.ts';
 import { commitUnit, readDone, resultFile } from './done.ts';
 import { prepareUnit, readUnit, type UnitSpec, unitDir, unitId } from './unit.ts';
@@ -95,6 +97,44 @@ describe('latestCheckpoint', () => {
     expect(resultFile(readDone(run, spec)!, 'checkpoints/step-000040/weights.bin')).toBe(
       join(kept, 'weights.bin'),
     );
+  });
+});
+
+describe('an attempt without a record', () => {
+  const folderOf = (id: string) => {
+    const folder = join(prepareUnit(run, spec), 'attempts', id);
+    mkdirSync(folder);
+    return folder;
+  };
+
+  it('lives as long as the process that made its folder', async () => {
+    const id = newAttemptId();
+    expect(isAlive(folderOf(id))).toBe(true);
+    const ended = spawn('true');
+    await once(ended, 'exit');
+    expect(isAlive(folderOf(id.replace(/^\d+/, String(ended.pid))))).toBe(false);
+  });
+
+  it('of another machine lives as long as it is recent', () => {
+    const folder = folderOf('1-elsewher-0');
+    expect(isAlive(folder)).toBe(true);
+    utimesSync(folder, 0, 0);
+    expect(isAlive(folder)).toBe(false);
+  });
+
+  it.skipIf(process.platform !== 'linux')('is dead once its process is a zombie', async () => {
+    // The shell becomes a sleep, which never waits for the child that it had.
+    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+      const folder = folderOf(newAttemptId().replace(/^\d+/, String(line).trim()));
+      await expect.poll(() => isAlive(folder), { timeout: 5_000 }).toBe(false);
+      expect(() => process.kill(Number(line), 0)).not.toThrow();
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 });
 
