@@ -41,12 +41,22 @@ export class WinnowError extends Error {
 }
 
 /** The user's input, usage or configuration is at fault: exit code 2. */
-export function inputError(code: string, what: string, fields: ErrorFields = {}, cause?: unknown): WinnowError {
+export function inputError(
+  code: string,
+  what: string,
+  fields: ErrorFields = {},
+  cause?: unknown,
+): WinnowError {
   return new WinnowError('input', code, what, fields, cause);
 }
 
 /** The machine is at fault (disk full, child killed, …): exit code 1. */
-export function machineError(code: string, what: string, fields: ErrorFields = {}, cause?: unknown): WinnowError {
+export function machineError(
+  code: string,
+  what: string,
+  fields: ErrorFields = {},
+  cause?: unknown,
+): WinnowError {
   return new WinnowError('machine', code, what, fields, cause);
 }
 

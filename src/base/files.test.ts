@@ -16,16 +16,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WinnowError } from './errors.ts';
-import {
-  createExclusive,
-  type FileCalls,
-  readJson,
-  readJsonLines,
-  scanJson,
-  writeFileAtomic,
-  writeJson,
-  writeJsonLines,
-} from './files.ts';
+import { createExclusive, type FileCalls, writeFileAtomic } from './files.ts';
+import { readJson, readJsonLines, scanJson, writeJson, writeJsonLines } from './json.ts';
 
 let dir: string;
 beforeEach(() => {

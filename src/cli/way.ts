@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { writeFileAtomic, writeJson } from '../base/files.ts';
+import { writeFileAtomic } from '../base/files.ts';
+import { writeJson } from '../base/json.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
 import type { StageContext } from '../pipeline/execute.ts';

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeJson, writeJsonLines } from '../base/files.ts';
+import { writeJson, writeJsonLines } from '../base/json.ts';
 import { deriveSeed } from '../base/random.ts';
 import {
   type DecoderConfig,

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeJsonLines } from '../base/files.ts';
+import { writeJsonLines } from '../base/json.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { Answer } from '../evaluate/answers.ts';
 import { openCheckpoint } from '../model/checkpoint.ts';

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { readJson, writeError, writeJson } from '../base/files.ts';
+import { writeError } from '../base/files.ts';
+import { readJson, writeJson } from '../base/json.ts';
 import {
   openSafetensors,
   readTensorF32,

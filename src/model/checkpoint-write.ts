@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { readBytes, writeError, writeFileAtomic, writeJson } from '../base/files.ts';
+import { readBytes, writeError, writeFileAtomic } from '../base/files.ts';
+import { writeJson } from '../base/json.ts';
 import { Random } from '../base/random.ts';
 import { type DecoderConfig, expectedTensors, formatConfig } from './config.ts';
 import { type WritableTensor, writeSafetensors } from './safetensors-write.ts';

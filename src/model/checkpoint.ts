@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { decodeUtf8, parseJson, readBytes, readError, readJson } from '../base/files.ts';
+import { readBytes, readError } from '../base/files.ts';
 import { hashOf, sha256 } from '../base/hash.ts';
+import { decodeUtf8, parseJson, readJson } from '../base/json.ts';
 import { type DecoderConfig, expectedTensors, parseConfig } from './config.ts';
 import { openSafetensors, type TensorEntry } from './safetensors.ts';
 

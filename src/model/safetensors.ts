@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { inputError } from '../base/errors.ts';
-import { decodeUtf8, readError, scanJson } from '../base/files.ts';
+import { readError } from '../base/files.ts';
+import { decodeUtf8, scanJson } from '../base/json.ts';
 import { bf16ToF32, DTYPE_BITS, type Dtype, f16ToF32, isDtype, requireLittleEndian } from './dtype.ts';
 
 export { type WritableDtype, type WritableTensor, writeSafetensors } from './safetensors-write.ts';

@@ -5,7 +5,8 @@ import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { inputError, type WinnowError } from '../base/errors.ts';
-import { decodeUtf8, errno, readError } from '../base/files.ts';
+import { errno, readError } from '../base/files.ts';
+import { decodeUtf8 } from '../base/json.ts';
 
 /** One line of a text file, without its line break. */
 export interface Line {

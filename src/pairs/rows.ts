@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
 import { inputError } from '../base/errors.ts';
-import { parseJson } from '../base/files.ts';
+import { parseJson } from '../base/json.ts';
 import { type Line, readLines, tooLong } from './lines.ts';
 
 /** One row of the input, as JSON gives it. */

@@ -1,4 +1,4 @@
-import { writeJsonLines } from '../base/files.ts';
+import { writeJsonLines } from '../base/json.ts';
 import type { PreferencePair } from './pair.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writeJsonLines } from '../base/files.ts';
+import { writeJsonLines } from '../base/json.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
 import type { Policy } from '../policy/policy.ts';
 import { checkpointDir, latestCheckpoint, sealCheckpoint } from '../run/checkpoint.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { readJsonLines, writeJsonLines } from '../base/files.ts';
+import { readJsonLines, writeJsonLines } from '../base/json.ts';
 import { type Checkpoint, openCheckpoint } from '../model/checkpoint.ts';
 import { refusedBy } from '../pairs/check.ts';
 import { PAIR_FORMATS, type PairFormat } from '../pairs/formats.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError, machineError } from '../base/errors.ts';
-import { writeJsonLines } from '../base/files.ts';
+import { writeJsonLines } from '../base/json.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';

@@ -1,7 +1,8 @@
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { writeError, writeJson, writeJsonLines } from '../base/files.ts';
+import { writeError } from '../base/files.ts';
 import { hashOf, type Json, sha256 } from '../base/hash.ts';
+import { writeJson, writeJsonLines } from '../base/json.ts';
 import { aggregate } from '../difficulty/aggregate.ts';
 import { type CrossFitItem, crossFitPlan } from '../difficulty/cross-fit.ts';
 import { type Reliability, reliability } from '../difficulty/reliability.ts';

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join, sep } from 'node:path';
-import { readJson, writeJson } from '../base/files.ts';
 import { sha256 } from '../base/hash.ts';
+import { readJson, writeJson } from '../base/json.ts';
 import { latestCheckpoint, namesIn } from './checkpoint.ts';
 
 /** How often a live attempt touches its `attempt.json`. */

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeJson } from '../base/files.ts';
+import { writeJson } from '../base/json.ts';
 
 const STEP_FOLDER = /^step-(\d+)$/;
 

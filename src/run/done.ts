@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join, posix, sep } from 'node:path';
 import { machineError } from '../base/errors.ts';
-import { createExclusive, readJson } from '../base/files.ts';
+import { createExclusive } from '../base/files.ts';
+import { readJson } from '../base/json.ts';
 import type { Attempt } from './attempt.ts';
 import { type UnitSpec, unitDir } from './unit.ts';
 

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inputError } from '../base/errors.ts';
-import { readJson, writeJson, writeJsonLines } from '../base/files.ts';
+import { readJson, writeJson, writeJsonLines } from '../base/json.ts';
 import { checkpointDir, sealCheckpoint } from './checkpoint.ts';
 import { runUnits } from './pool.ts';
 import { runUnit, stoppedError, type UnitRunner } from './worker.ts';

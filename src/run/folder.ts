@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { inputError, machineError } from '../base/errors.ts';
-import { createExclusive, readJson, writeError } from '../base/files.ts';
+import { createExclusive, writeError } from '../base/files.ts';
+import { readJson } from '../base/json.ts';
 
 /** Raised when an older winnow could no longer read a run folder. */
 const FORMAT = 1;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'tsdown';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { WinnowError } from '../base/errors.ts';
-import { readJson } from '../base/files.ts';
+import { readJson } from '../base/json.ts';
 import { readDone } from './done.ts';
 import { type PoolEvent, type PoolOptions, runUnits } from './pool.ts';
 import { type UnitSpec, unitDir, unitId } from './unit.ts';

@@ -1,6 +1,7 @@
 import { isMap, isNode, LineCounter, parseDocument } from 'yaml';
 import { inputError } from '../base/errors.ts';
-import { decodeUtf8, readBytes } from '../base/files.ts';
+import { readBytes } from '../base/files.ts';
+import { decodeUtf8 } from '../base/json.ts';
 import { configKeys } from './words.ts';
 
 type Path = readonly PropertyKey[];

@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { machineError } from '../base/errors.ts';
-import { createExclusive, readJson, writeJson } from '../base/files.ts';
+import { createExclusive } from '../base/files.ts';
 import { canonicalJson, hashOf, type Json } from '../base/hash.ts';
+import { readJson, writeJson } from '../base/json.ts';
 
 /** Where things lie on this machine (model folder, input files): never part of a unit's identity. */
 export type UnitPlaces = Readonly<Record<string, string>>;

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { decodeUtf8, readBytes } from '../base/files.ts';
+import { readBytes } from '../base/files.ts';
+import { decodeUtf8 } from '../base/json.ts';
 import { isObject, type JsonObject } from './tokenizer-files.ts';
 
 /** A chat template and the file that it stands in. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { readJson } from '../base/files.ts';
+import { readJson } from '../base/json.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

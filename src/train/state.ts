@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readJson, writeJson } from '../base/files.ts';
+import { readJson, writeJson } from '../base/json.ts';
 import { openSafetensors, readTensorF32, type TensorEntry } from '../model/safetensors.ts';
 import { type WritableTensor, writeSafetensors } from '../model/safetensors-write.ts';
 import type { Policy } from '../policy/policy.ts';
