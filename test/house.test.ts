@@ -54,7 +54,12 @@ describe('the house', () => {
   });
 
   it('finds the imports', () => {
-    expect(imports.get('run/unit.ts')).toEqual(['base/errors.ts', 'base/files.ts', 'base/hash.ts']);
+    expect(imports.get('run/unit.ts')).toEqual([
+      'base/errors.ts',
+      'base/files.ts',
+      'base/hash.ts',
+      'base/json.ts',
+    ]);
   });
 
   it('imports down the floors only', () => {

@@ -53,7 +53,7 @@ function measure(
   const seeds = [...new Set(scores.map((score) => score.seed))];
   if (seeds.length > 1)
     return { between: 'seeds', measurements: seeds.map((seed) => group((score) => score.seed === seed)) };
-  const checkpoints = Math.max(...scores.map((score) => score.checkpoint));
+  const checkpoints = scores.reduce((most, score) => Math.max(most, score.checkpoint), 0);
   if (checkpoints > 1)
     return {
       between: 'checkpoints',

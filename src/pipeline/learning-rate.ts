@@ -79,7 +79,7 @@ async function heldOutLosses(
   const results = await execute(prepared, context, 'Choosing the learning rate', specs, costs);
   return results.map((result) => {
     const scores = parseLines<ScoreRow>(resultFile(result, 'scores.jsonl'));
-    const last = Math.max(...scores.map(({ checkpoint }) => checkpoint));
+    const last = scores.reduce((most, { checkpoint }) => Math.max(most, checkpoint), 0);
     return mean(scores.filter(({ checkpoint }) => checkpoint === last).map(({ loss }) => loss));
   });
 }

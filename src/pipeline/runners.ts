@@ -14,7 +14,7 @@ import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import type { Optimisation, TrainingState } from '../train/optimise.ts';
-import { epochOrder, type PairScore, scorePairs, trainPreference } from '../train/preference.ts';
+import { type PairScore, scorePairs, trainPreference } from '../train/preference.ts';
 import { dpoLoss, implicitMargin } from '../train/preference-loss.ts';
 import { type Checkpointing, checkpointing } from './checkpointing.ts';
 import { parseLines, readIds, readPrompts, readTokens } from './inputs.ts';
@@ -168,9 +168,8 @@ async function armTraining(inputs: Inputs, context: UnitContext) {
       shuffleSeed,
     });
     writeJsonLines(join(context.attemptDir, 'steps.jsonl'), steps.records);
-    const consumed = Array.from({ length: hyper.epochs }, (_, epoch) =>
-      epochOrder(pairs.length, shuffleSeed, epoch),
-    ).flat();
+    // What the loop recorded, not what was asked for: the two are compared in a test.
+    const consumed = steps.records.flatMap(({ rows }) => rows);
     writeJsonLines(
       join(context.attemptDir, 'order.jsonl'),
       consumed.map((i) => (pairs[i] as TokenizedPair).id),

@@ -97,7 +97,7 @@ export function assemble(results: Results): ReportData {
       kept: selected.kept.length,
       dropped: pool.length - selected.kept.length,
       direction: config.selection.direction,
-      threshold: Math.max(...selected.kept.map(({ difficulty }) => difficulty)),
+      threshold: selected.threshold,
       lengths: { pool: meanLengths(pool), kept: meanLengths(kept) },
     },
     arms: [startResult(start, evaluated, config.seed), ...armResults(results, outcomes)],

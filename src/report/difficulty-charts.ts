@@ -119,7 +119,7 @@ export function agreementChart({ difficulty }: ReportData): Chart | null {
   const points = difficulty.agreement.filter(([a, b]) => known(a) && known(b));
   if (points.length < 2) return null;
   const all = points.flat();
-  const domain = [Math.min(...all), Math.max(...all)];
+  const domain = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
   const seeds = difficulty.reliabilityBetween === 'seeds';
   const rho = fixed(difficulty.spearman, 2);
   const axis = { domain, labelArrow: 'none', ticks: 5, grid: true, inset: 5 } as const;

@@ -123,8 +123,8 @@ describe('an attempt without a record', () => {
   });
 
   it.skipIf(process.platform !== 'linux')('is dead once its process is a zombie', async () => {
-    // The shell becomes a sleep, which never waits for the child that it had.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], {
+    // The shell has become a sleep, which never waits for a child, before the child ends.
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     try {

@@ -29,9 +29,10 @@ export async function trainLanguage(
   hooks: TrainingHooks = {},
 ): Promise<TrainingState> {
   const perEpoch = Math.ceil(texts.length / optimisation.batchSize);
-  const gradientOf = async (step: number): Promise<number> => {
+  const gradientOf = async (step: number) => {
     const order = epochOrder(texts.length, shuffleSeed, Math.floor(step / perEpoch));
-    const rows = stepRows(order, step, optimisation.batchSize).map((i) => {
+    const indices = stepRows(order, step, optimisation.batchSize);
+    const rows = indices.map((i) => {
       const { prompt, completion } = texts[i] as Demonstration;
       return { prompt, completions: [completion] };
     });
@@ -44,7 +45,7 @@ export async function trainLanguage(
       );
       for (const { sum } of logProbs) loss -= sum / tokens;
     }
-    return loss;
+    return { loss, rows: indices };
   };
   return optimise(policy, totalSteps(texts.length, optimisation), gradientOf, optimisation, hooks);
 }

@@ -30,6 +30,8 @@ export interface StepRecord {
   readonly loss: number;
   readonly learningRate: number;
   readonly gradNorm: number;
+  /** The rows that the step was really taken on, as places in the list that was given. */
+  readonly rows: readonly number[];
 }
 
 export interface TrainingState {
@@ -51,15 +53,15 @@ export interface TrainingHooks {
 export async function optimise(
   policy: Policy,
   totalSteps: number,
-  /** Adds the mean gradient of the step's batch (step from 0) to the policy; gives the mean loss. */
-  gradientOf: (step: number) => Promise<number>,
+  /** Adds the mean gradient of the step's batch (step from 0) to the policy; gives the mean loss and the batch. */
+  gradientOf: (step: number) => Promise<{ readonly loss: number; readonly rows: readonly number[] }>,
   options: Optimisation,
   hooks: TrainingHooks = {},
 ): Promise<TrainingState> {
   const state = hooks.resume ?? { adam: newAdamW(policy.parameters), records: [] };
   const schedule = { ...options, name: options.schedule, totalSteps };
   for (let step = state.adam.step; step < totalSteps; step++) {
-    const loss = await gradientOf(step);
+    const { loss, rows } = await gradientOf(step);
     const gradNorm = gradientNorm(policy.parameters);
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
       throw new WinnowError(
@@ -78,7 +80,7 @@ export async function optimise(
       clipFactor(gradNorm, options.maxGradNorm),
       options,
     );
-    state.records.push({ step: step + 1, loss, learningRate, gradNorm });
+    state.records.push({ step: step + 1, loss, learningRate, gradNorm, rows });
     await hooks.afterStep?.(state, totalSteps);
   }
   return state;

@@ -48,7 +48,7 @@ export async function trainPreference(
 ): Promise<TrainingState> {
   const { pairs, reference, beta, shuffleSeed, optimisation } = job;
   const perEpoch = Math.ceil(pairs.length / optimisation.batchSize);
-  const gradientOf = async (step: number): Promise<number> => {
+  const gradientOf = async (step: number) => {
     const order = epochOrder(pairs.length, shuffleSeed, Math.floor(step / perEpoch));
     const indices = stepRows(order, step, optimisation.batchSize);
     const rows = indices.map((i) => sharedRow(pairs[i] as TokenizedPair));
@@ -74,7 +74,7 @@ export async function trainPreference(
         },
       );
     }
-    return loss;
+    return { loss, rows: indices };
   };
   return optimise(policy, totalSteps(pairs.length, optimisation), gradientOf, optimisation, hooks);
 }
