@@ -36,6 +36,8 @@ export interface CrossFitOptions {
  * @throws input error with fewer groups than folds.
  */
 export function crossFitPlan(items: readonly CrossFitItem[], options: CrossFitOptions): ScoringRun[] {
+  if (!Number.isInteger(options.folds) || options.folds < 2)
+    throw inputError('bad-folds', 'a cross-fit needs at least two parts', { got: options.folds });
   const groups = new Map<string, number[]>();
   items.forEach((item, place) => {
     const group = groups.get(item.duplicateKey);

@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { inputError } from '../base/errors.ts';
 import { writeError } from '../base/files.ts';
 import { hashOf, type Json, sha256 } from '../base/hash.ts';
 import { writeJson, writeJsonLines } from '../base/json.ts';
@@ -13,6 +14,7 @@ import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import { keep } from '../select/keep.ts';
 import { ledger } from '../select/ledger.ts';
+import { totalSteps } from '../train/optimise.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { parseLines, writeIds, writePrompts } from './inputs.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
@@ -97,6 +99,12 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
   const run = { prepared, context, reference, costs };
   const { learningRate, rates } = await chooseLearningRate(run, fixed, scoringRun);
   const hyper: Hyper = { ...fixed, learningRate };
+  const fewestSteps = Math.min(...plan.map((item) => totalSteps(item.trainOn.length, hyper)));
+  if (checkpoints > fewestSteps)
+    throw inputError('too-many-checkpoints', 'a scoring run has fewer steps than checkpoints', {
+      got: `${fewestSteps} steps, ${checkpoints} checkpoints`,
+      remedy: 'Lower difficulty.checkpoints or training.batchSize, or give more pairs',
+    });
 
   const results = await execute(
     prepared,

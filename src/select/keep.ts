@@ -20,6 +20,8 @@ export function keep(difficulties: readonly DifficultyRow[], options: KeepOption
   const { keepFraction, direction, seed } = options;
   if (difficulties.length === 0)
     throw inputError('nothing-to-select', 'there is no scored pair to select from');
+  if (!(keepFraction > 0 && keepFraction <= 1))
+    throw inputError('bad-keep-fraction', 'the keep fraction must lie in (0, 1]', { got: keepFraction });
   const count = keptCount(difficulties.length, keepFraction);
   if (direction === 'random') return new Random(seed, 'keep').shuffle(difficulties).slice(0, count);
   const ascending = [...difficulties].sort((a, b) => a.rank - b.rank);
