@@ -148,6 +148,7 @@ function truncationPolicy(config: Config, checkpoint: Checkpoint): TruncationPol
     maxLength,
     maxPromptLength: Math.min(config.text.maxPromptLength, maxLength - 1),
     onLong: config.text.onLong,
+    limitedByModel: checkpoint.config.maxPositions <= config.text.maxLength,
   };
 }
 

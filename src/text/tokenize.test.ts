@@ -178,6 +178,8 @@ describe('truncation', () => {
       message: expect.stringContaining('25 tokens'),
     });
     expect(refused[0]?.remedy).toMatch(/Raise maxLength/);
+    const atModelsLimit = run(cut({ limitedByModel: true }), 'y'.repeat(24)).refused[0];
+    expect(atModelsLimit?.remedy).toMatch(/model's whole context/);
     expect(run(cut({ minPromptTokens: 15 }), 'y'.repeat(24)).rows.length).toBe(1);
   });
 

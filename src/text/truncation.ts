@@ -17,6 +17,8 @@ export interface TruncationPolicy {
   readonly onLong: 'cut-prompt-start' | 'refuse';
   /** Fewest tokens that a cut prompt may keep, with BOS; default 16. */
   readonly minPromptTokens?: number;
+  /** maxLength is all that the model can see: raising it is no remedy. */
+  readonly limitedByModel?: boolean;
 }
 
 export const MIN_PROMPT_TOKENS = 16;
@@ -53,7 +55,9 @@ export function fitPrompt(
       'completion-too-long',
       `the longer completion has ${completionTokens} tokens and the prompt ${n}; of the ${maxLength} tokens ` +
         `allowed, ${Math.max(left, 0)} are left for the prompt, which needs at least ${least}`,
-      'Raise maxLength, or remove the pair; completions are never cut.',
+      policy.limitedByModel === true
+        ? "This is the model's whole context: take a model with a longer one, or remove the pair; completions are never cut."
+        : 'Raise maxLength, or remove the pair; completions are never cut.',
     );
   }
   if (onLong === 'refuse' || room < least) {
