@@ -9,8 +9,9 @@ import { parseArgs } from 'node:util';
 import { Random } from '../src/base/random.ts';
 import {
   type Checkpoint,
-  type DecoderConfig,
   initCheckpoint,
+  type LlamaShape,
+  llamaConfig,
   openCheckpoint,
   writeCheckpoint,
 } from '../src/model/checkpoint.ts';
@@ -32,17 +33,14 @@ const { values } = parseArgs({
 });
 
 const BASE = {
-  modelType: 'llama',
   maxPositions: 2048,
   rmsNormEps: 1e-5,
   ropeTheta: 10000,
   tieWordEmbeddings: true,
   bosTokenId: 1,
   eosTokenIds: [2],
-  attentionBias: false,
-  mlpBias: false,
 };
-const SIZES: Record<string, DecoderConfig> = {
+const SIZES: Record<string, LlamaShape> = {
   tiny: {
     ...BASE,
     hiddenSize: 64,
@@ -66,7 +64,7 @@ const SIZES: Record<string, DecoderConfig> = {
 };
 
 const random = new Random(1, 'bench');
-function rowsFor(config: DecoderConfig): SharedPromptRow[] {
+function rowsFor(config: { readonly vocabSize: number }): SharedPromptRow[] {
   const tokens = (length: number) => Int32Array.from({ length }, () => random.integer(config.vocabSize));
   const about = (n: number) => Math.round(n * (0.5 + random.uniform()));
   return Array.from({ length: Number(values.pairs) }, () => ({
@@ -125,7 +123,8 @@ if (values.model !== undefined)
 else
   for (const name of values.sizes.split(',')) {
     const dir = mkdtempSync(join(tmpdir(), 'winnow-bench-'));
-    writeCheckpoint(dir, SIZES[name] as DecoderConfig, initCheckpoint(SIZES[name] as DecoderConfig, 1));
+    const config = llamaConfig(SIZES[name] as LlamaShape);
+    writeCheckpoint(dir, config, initCheckpoint(config, 1));
     await measure(name, openCheckpoint(dir));
     rmSync(dir, { recursive: true });
   }

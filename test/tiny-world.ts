@@ -15,15 +15,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from 'vitest';
 import { Random } from '../src/base/random.ts';
 import type { ScoreRow } from '../src/difficulty/scores.ts';
-import { type DecoderConfig, initCheckpoint, type Weight, writeCheckpoint } from '../src/model/checkpoint.ts';
+import {
+  initCheckpoint,
+  type LlamaShape,
+  llamaConfig,
+  type Weight,
+  writeCheckpoint,
+} from '../src/model/checkpoint.ts';
 import { tinyFiles } from '../src/text/tiny.fixture.ts';
 
 /** The command as a user runs it. */
 export const CLI = join(import.meta.dirname, '..', 'dist', 'cli.mjs');
 
 /** A decoder of 37,000 parameters over the bytes and five special tokens of `tinyFiles`. */
-export const TINY_DECODER: DecoderConfig = {
-  modelType: 'llama',
+export const TINY_DECODER: LlamaShape = {
   hiddenSize: 32,
   intermediateSize: 64,
   layers: 2,
@@ -37,8 +42,6 @@ export const TINY_DECODER: DecoderConfig = {
   tieWordEmbeddings: false,
   bosTokenId: 256,
   eosTokenIds: [257],
-  attentionBias: false,
-  mlpBias: false,
 };
 
 /** A fresh folder that goes when the test file is through; WINNOW_KEEP_TMP=1 leaves it to be looked at. */
@@ -51,7 +54,7 @@ export function scratch(name: string): string {
 }
 
 export function tinyWeights(): Map<string, Weight> {
-  const weights = initCheckpoint(TINY_DECODER, 5);
+  const weights = initCheckpoint(llamaConfig(TINY_DECODER), 5);
   // The usual start is so small that every answer is about as likely as any other; tests want differences.
   for (const [name, { data }] of weights)
     if (!name.includes('norm')) for (let i = 0; i < data.length; i++) data[i] = 6 * (data[i] as number);
@@ -60,7 +63,7 @@ export function tinyWeights(): Map<string, Weight> {
 
 /** Writes a whole model folder: random weights, tokenizer, configuration. */
 export function writeModel(dir: string, weights: ReadonlyMap<string, Weight> = tinyWeights()): string {
-  writeCheckpoint(dir, TINY_DECODER, weights);
+  writeCheckpoint(dir, llamaConfig(TINY_DECODER), weights);
   const { tokenizer, config } = tinyFiles();
   writeFileSync(join(dir, 'tokenizer.json'), JSON.stringify(tokenizer));
   writeFileSync(join(dir, 'tokenizer_config.json'), JSON.stringify(config));

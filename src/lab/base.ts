@@ -5,6 +5,7 @@ import { deriveSeed } from '../base/random.ts';
 import {
   type DecoderConfig,
   initCheckpoint,
+  llamaConfig,
   openCheckpoint,
   type Weight,
   writeCheckpoint,
@@ -51,8 +52,7 @@ const HEADS = 4;
 
 function configOf(size: BaseSize): DecoderConfig {
   const shape = BASE_SIZES[size];
-  return {
-    modelType: 'llama',
+  return llamaConfig({
     ...shape,
     heads: HEADS,
     kvHeads: HEADS,
@@ -64,9 +64,7 @@ function configOf(size: BaseSize): DecoderConfig {
     tieWordEmbeddings: true,
     bosTokenId: BOS_ID,
     eosTokenIds: [EOS_ID],
-    attentionBias: false,
-    mlpBias: false,
-  };
+  });
 }
 
 /** A base model, trained from scratch. Output `model/…` (Hugging Face layout), `steps.jsonl`. */

@@ -4,8 +4,10 @@ import { inputError } from '../base/errors.ts';
 import { readBytes, writeError, writeFileAtomic } from '../base/files.ts';
 import { writeJson } from '../base/json.ts';
 import { Random } from '../base/random.ts';
-import { type DecoderConfig, expectedTensors, formatConfig } from './config.ts';
+import type { DecoderConfig } from './architecture.ts';
+import { formatConfig } from './config.ts';
 import { type WritableTensor, writeSafetensors } from './safetensors-write.ts';
+import { expectedTensors } from './tensors.ts';
 
 /** One weight in memory: row-major float32, `data.length` = product of `shape`. */
 export interface Weight {
@@ -97,7 +99,7 @@ const INIT_STD = 0.02;
 
 /**
  * The weights of an untrained model: matrices N(0, 0.02²), the projections that write into the residual stream
- * (`o_proj`, `down_proj`) N(0, 0.02² / 2L) so that its variance does not grow with the depth L, norms 1, biases 0.
+ * (`o_proj`, `down_proj`) N(0, 0.02² / 2L) so that its variance does not grow with the depth L, norms neutral, biases 0.
  * Each tensor draws from a stream of its own, named by the seed and the tensor.
  *
  * *Reference:* Radford et al. 2019 (GPT-2), section 2.3; karpathy/nanoGPT `model.py`.
@@ -112,7 +114,7 @@ export function initCheckpoint(config: DecoderConfig, seed: number): Map<string,
       const random = new Random(seed, 'init', name);
       for (let i = 0; i < data.length; i++) data[i] = std * random.normal();
     } else if (name.endsWith('norm.weight')) {
-      data.fill(1);
+      data.fill(config.normPlusOne ? 0 : 1);
     }
     weights.set(name, { shape, data });
   }

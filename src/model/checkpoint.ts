@@ -5,16 +5,19 @@ import { inputError } from '../base/errors.ts';
 import { readBytes, readError } from '../base/files.ts';
 import { hashOf, sha256 } from '../base/hash.ts';
 import { decodeUtf8, parseJson, readJson } from '../base/json.ts';
-import { type DecoderConfig, expectedTensors, parseConfig } from './config.ts';
+import type { DecoderConfig } from './architecture.ts';
+import { parseConfig } from './config.ts';
 import { openSafetensors, type TensorEntry } from './safetensors.ts';
+import { expectedTensors } from './tensors.ts';
 
+export type { DecoderConfig } from './architecture.ts';
 export {
   initCheckpoint,
   type Weight,
   type WriteCheckpointOptions,
   writeCheckpoint,
 } from './checkpoint-write.ts';
-export type { DecoderConfig } from './config.ts';
+export { type LlamaShape, llamaConfig } from './llama-config.ts';
 
 /** A model folder in the Hugging Face layout, checked: every tensor is there and has the shape the config says. */
 export interface Checkpoint {

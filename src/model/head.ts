@@ -1,7 +1,9 @@
+import { softcap } from '../tensor/elementwise.ts';
 import { linear } from '../tensor/matmul.ts';
-import { rmsNorm, tokenLogProb } from '../tensor/neural.ts';
+import { tokenLogProb } from '../tensor/neural.ts';
 import { input, type Value } from '../tensor/value.ts';
-import type { DecoderConfig } from './config.ts';
+import type { DecoderConfig } from './architecture.ts';
+import { norm } from './norm.ts';
 
 /** The graph behind the last layer, for N positions that predict a token each. */
 export interface HeadGraph {
@@ -22,20 +24,21 @@ export function outputEmbeddingName(config: DecoderConfig): string {
   return config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight';
 }
 
-/** Final norm and output embedding. */
+/** Final norm, output embedding, and a cap on the logits where the decoder has one. */
 export function headGraph(config: DecoderConfig): HeadGraph {
   const hidden = input('hidden', ['N', config.hiddenSize]);
   const targets = input('targets', ['N', 1], 'i64');
-  const norm = input('model.norm.weight', [config.hiddenSize]);
+  const weight = input('model.norm.weight', [config.hiddenSize]);
   const embedding = input(outputEmbeddingName(config), [config.vocabSize, config.hiddenSize]);
-  const logits = linear(rmsNorm(hidden, norm, config.rmsNormEps), embedding);
+  const products = linear(norm(config, hidden, weight), embedding);
+  const logits = config.logitSoftcap === null ? products : softcap(products, config.logitSoftcap);
   return {
     hidden,
     targets,
     logits,
     logProbs: tokenLogProb(logits, targets),
     weights: new Map([
-      ['model.norm.weight', norm],
+      ['model.norm.weight', weight],
       [outputEmbeddingName(config), embedding],
     ]),
   };

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
 import { readJsonLines, writeJsonLines } from '../base/json.ts';
 import { type Checkpoint, openCheckpoint } from '../model/checkpoint.ts';
+import { loraTargets } from '../model/layer.ts';
 import { refusedBy } from '../pairs/check.ts';
 import { PAIR_FORMATS, type PairFormat } from '../pairs/formats.ts';
 import { nearDuplicateKey } from '../pairs/keys.ts';
@@ -47,6 +48,8 @@ export async function prepare(config: Config, runDir: string): Promise<Prepared>
   const modelDir = requireKey(config, 'model');
   const dataFile = requireKey(config, 'data');
   const checkpoint = openCheckpoint(modelDir);
+  // Before any work: a layer that the model does not have would be told only when training starts.
+  loraTargets(checkpoint.config, config.training.targets);
   const tokenizer = loadTokenizer(modelDir);
   const policy = truncationPolicy(config, checkpoint);
   const set = await readPairs(dataFile, {

@@ -7,7 +7,7 @@ import type { ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';
 import { type LoraPair, readAdapter, writeAdapter } from '../model/adapter.ts';
 import { openCheckpoint, type Weight, writeCheckpoint } from '../model/checkpoint.ts';
-import type { LoraShape, Projection } from '../model/layer.ts';
+import type { LoraShape } from '../model/layer.ts';
 import { generate } from '../policy/generate.ts';
 import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
 import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run/worker.ts';
@@ -280,7 +280,7 @@ async function withTrained<T>(context: UnitContext, use: (policy: Policy) => Pro
   const shape: LoraShape = {
     rank: adapter.rank,
     alpha: adapter.alpha,
-    targets: adapter.targetModules as Projection[],
+    targets: adapter.targetModules,
   };
   return withPolicy(
     context,

@@ -9,6 +9,7 @@ import { type CrossFitItem, crossFitPlan } from '../difficulty/cross-fit.ts';
 import { type Reliability, reliability } from '../difficulty/reliability.ts';
 import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';
+import { loraTargets } from '../model/layer.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
@@ -94,7 +95,11 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
       score: held,
     });
 
-  const fixed = { ...config.training, batchSize: batchSize(config, pool.length) };
+  const fixed = {
+    ...config.training,
+    batchSize: batchSize(config, pool.length),
+    targets: loraTargets(prepared.checkpoint.config, config.training.targets),
+  };
   const scoringRun = (hyper: Hyper) => unitFor(inputs[0] as (typeof inputs)[number], hyper);
   const run = { prepared, context, reference, costs };
   const { learningRate, rates } = await chooseLearningRate(run, fixed, scoringRun);

@@ -6,7 +6,8 @@ import type { InputFile } from './inputs.ts';
 import { ENGINE } from './version.ts';
 
 /** Hyper-parameters of DPO with nothing left to be found out. */
-export type Hyper = Omit<Config['training'], 'learningRate' | 'batchSize'> & {
+export type Hyper = Omit<Config['training'], 'learningRate' | 'batchSize' | 'targets'> & {
+  readonly targets: readonly string[];
   readonly learningRate: number;
   readonly batchSize: number;
 };

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { Random } from '../base/random.ts';
 import {
   type Checkpoint,
-  type DecoderConfig,
   initCheckpoint,
+  type LlamaShape,
+  llamaConfig,
   openCheckpoint,
   writeCheckpoint,
 } from '../model/checkpoint.ts';
 import type { SharedPromptRow } from '../text/rows.ts';
 
 /** For tests: a tiny decoder with grouped queries, untied head and lively weights. */
-export const TINY: DecoderConfig = {
-  modelType: 'llama',
+export const TINY: LlamaShape = {
   hiddenSize: 16,
   intermediateSize: 24,
   layers: 2,
@@ -27,17 +27,15 @@ export const TINY: DecoderConfig = {
   tieWordEmbeddings: false,
   bosTokenId: 1,
   eosTokenIds: [2],
-  attentionBias: false,
-  mlpBias: false,
 };
 
 /** For tests: writes a random checkpoint and opens it; its folder goes with `dispose`. */
 export function tinyCheckpoint(
-  change: Partial<DecoderConfig> = {},
+  change: Partial<LlamaShape> = {},
   dtype: 'F32' | 'BF16' | 'F16' = 'F32',
 ): { checkpoint: Checkpoint; dispose: () => void } {
   const dir = mkdtempSync(join(tmpdir(), 'winnow-tiny-'));
-  const config = { ...TINY, ...change };
+  const config = llamaConfig({ ...TINY, ...change });
   const weights = initCheckpoint(config, 3);
   // The usual start is so small that everything is nearly uniform; tests want differences.
   for (const [name, { data }] of weights)

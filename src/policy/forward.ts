@@ -1,17 +1,34 @@
+import type { LayerKind } from '../model/architecture.ts';
 import type { HostTensor } from '../tensor/program.ts';
-import type { RowBatch } from '../text/rows.ts';
+import { type RowBatch, windowMask } from '../text/rows.ts';
 import type { Policy } from './policy.ts';
 
-/** What all layers of one batch share. */
+/** Feeds of one layer beside its own: where its tokens stand and what they see. */
 export type SharedFeeds = Record<'positions' | 'mask' | 'cosine' | 'sine', HostTensor>;
 
-export function sharedFeeds(policy: Policy, batch: RowBatch): SharedFeeds {
+/** The shared feeds of a batch, by layer; layers of one kind have the same. */
+export function sharedFeeds(policy: Policy, batch: RowBatch): (layer: number) => SharedFeeds {
   const { rows, length } = batch;
-  return {
-    positions: { data: batch.positions, shape: [rows, length] },
-    mask: { data: batch.mask, shape: [rows, 1, 1, length, length] },
-    // The operation asks for as many table rows as the row has tokens, though shared prompts need fewer positions.
-    ...policy.rotary(Math.max(batch.positionCount, length)),
+  const masks = new Map<number | null, HostTensor>();
+  const maskOf = (window: number | null): HostTensor => {
+    // A window that the longest text does not fill hides nothing.
+    const key = window === null || window >= batch.positionCount ? null : window;
+    let mask = masks.get(key);
+    if (mask === undefined) {
+      const data = key === null ? batch.mask : windowMask(batch, key);
+      mask = { data, shape: [rows, 1, 1, length, length] };
+      masks.set(key, mask);
+    }
+    return mask;
+  };
+  return (layer) => {
+    const { window, rope } = policy.config.layerKinds[layer] as LayerKind;
+    return {
+      positions: { data: batch.positions, shape: [rows, length] },
+      mask: maskOf(window),
+      // The operation asks for as many table rows as the row has tokens, though shared prompts need fewer positions.
+      ...policy.rotary(rope, Math.max(batch.positionCount, length)),
+    };
   };
 }
 

@@ -1,4 +1,5 @@
 import { Random } from '../base/random.ts';
+import type { LayerKind } from '../model/architecture.ts';
 import type { HostTensor } from '../tensor/program.ts';
 import { UNSEEN } from '../text/rows.ts';
 import { Arena } from './arena.ts';
@@ -133,18 +134,10 @@ async function decode(
   const { config, programs } = policy;
   const { rows, fresh, seen } = state;
   const keys = seen + fresh;
-  const mask = arena.allocate(rows * fresh * keys).fill(UNSEEN);
-  for (let row = 0; row < rows; row++)
-    for (let t = 0; t < fresh; t++) {
-      const base = (row * fresh + t) * keys;
-      // A padding token sees itself, or its softmax would have nothing to stand on.
-      mask.fill(0, base + Math.min(state.padding[row] as number, seen + t), base + seen + t + 1);
-    }
-  const shared = {
-    positions: { data: state.positions, shape: [rows, fresh] },
-    mask: { data: mask, shape: [rows, 1, 1, fresh, keys] },
-    ...policy.rotary(Math.max(keys, fresh)),
-  };
+  const positions = { data: state.positions, shape: [rows, fresh] };
+  const masks = new Map<number | null, HostTensor>();
+  for (const { window } of config.layerKinds)
+    if (!masks.has(window)) masks.set(window, cacheMask(arena, state, window));
   const embedder = await programs.embed();
   const embedded = await embedder.run(
     { ids: { data: state.ids, shape: [rows, fresh] }, ...policy.outerFeeds },
@@ -154,6 +147,8 @@ async function decode(
   const caches: Cache[] = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const program = await programs.decode(layer);
+    const { window, rope } = config.layerKinds[layer] as LayerKind;
+    const shared = { positions, mask: masks.get(window) as HostTensor, ...policy.rotary(rope, keys) };
     const { keys: pastKeys, values: pastValues } = state.caches[layer] as Cache;
     const result = await program.run(
       { hidden, pastKeys, pastValues, ...shared, ...policy.layerFeeds(layer) },
@@ -174,6 +169,26 @@ async function decode(
     arena.allocate,
   );
   return { logits: logits?.data as Float32Array, caches };
+}
+
+/** What each new token sees of the cache and of the new tokens, [B, 1, 1, T, P + T]; window as in `LayerKind`. */
+function cacheMask(
+  arena: Arena,
+  { rows, fresh, seen, padding }: DecodeState,
+  window: number | null,
+): HostTensor {
+  const keys = seen + fresh;
+  const data = arena.allocate(rows * fresh * keys).fill(UNSEEN);
+  for (let row = 0; row < rows; row++)
+    for (let t = 0; t < fresh; t++) {
+      const line = (row * fresh + t) * keys;
+      const itself = seen + t;
+      const oldest = window === null ? 0 : itself - window + 1;
+      // A padding token sees itself, or its softmax would have nothing to stand on.
+      const from = Math.min(Math.max(padding[row] as number, oldest), itself);
+      data.fill(0, line + from, line + itself + 1);
+    }
+  return { data, shape: [rows, 1, 1, fresh, keys] };
 }
 
 /** The next token: the likeliest (the first of equals), or drawn from softmax(logits / temperature) within the nucleus. */

@@ -1,3 +1,4 @@
+import { EMBEDDING, layerPrefix } from '../model/tensors.ts';
 import type { HostTensor } from '../tensor/program.ts';
 import type { RowBatch } from '../text/rows.ts';
 import { embed, gatherPredicting, headChunks, sharedFeeds, targetFeed } from './forward.ts';
@@ -26,7 +27,7 @@ export async function accumulateGradient(
   for (let layer = 0; layer < config.layers; layer++) {
     const program = await programs.forward(layer, saving);
     const { out, ...saved } = await program.run(
-      { hidden, ...shared, ...policy.layerFeeds(layer) },
+      { hidden, ...shared(layer), ...policy.layerFeeds(layer) },
       arena.allocate,
     );
     kept.push({ hidden, ...saved });
@@ -36,14 +37,14 @@ export async function accumulateGradient(
   let dOut: HostTensor = { data: gradient, shape: hidden.shape };
   for (let layer = config.layers - 1; layer >= 0; layer--) {
     const program = await programs.backward(layer, saving);
-    const feeds = { ...kept[layer], ...shared, ...policy.layerFeeds(layer), dOut };
+    const feeds = { ...kept[layer], ...shared(layer), ...policy.layerFeeds(layer), dOut };
     const grads = await program.run(feeds, arena.allocate);
     for (const [name, { data }] of Object.entries(grads))
-      if (name !== 'd.hidden') addInto(policy.parameters.get(`model.layers.${layer}.${name.slice(2)}`), data);
+      if (name !== 'd.hidden') addInto(policy.parameters.get(layerPrefix(layer) + name.slice(2)), data);
     if (grads['d.hidden'] !== undefined) dOut = grads['d.hidden'];
   }
-  const table = policy.parameters.get('model.embed_tokens.weight');
-  if (table !== undefined) scatterRows(table, batch, dOut.data as Float32Array);
+  const table = policy.parameters.get(EMBEDDING);
+  if (table !== undefined) scatterRows(table, batch, dOut.data as Float32Array, config.embeddingScale);
   return logProbs;
 }
 
@@ -129,11 +130,12 @@ function addInto(parameter: Parameter | undefined, data: Float32Array | BigInt64
 }
 
 /** The embedding's gradient: each token's row takes what arrives at the token's places. */
-function scatterRows(table: Parameter, batch: RowBatch, gradient: Float32Array): void {
+function scatterRows(table: Parameter, batch: RowBatch, gradient: Float32Array, factor: number): void {
   const width = table.shape[1] as number;
   for (let t = 0; t < batch.ids.length; t++) {
     const row = Number(batch.ids[t]) * width;
     for (let i = 0; i < width; i++)
-      table.gradient[row + i] = (table.gradient[row + i] as number) + (gradient[t * width + i] as number);
+      table.gradient[row + i] =
+        (table.gradient[row + i] as number) + factor * (gradient[t * width + i] as number);
   }
 }

@@ -23,7 +23,7 @@ export async function completionLogProbs(policy: Policy, batch: RowBatch): Promi
   for (let layer = 0; layer < policy.config.layers; layer++) {
     const program = await programs.forward(layer, false);
     const free = buffers[(layer + 1) % 2] as Float32Array;
-    hidden = (await program.run({ hidden, ...shared, ...policy.layerFeeds(layer) }, () => free))
+    hidden = (await program.run({ hidden, ...shared(layer), ...policy.layerFeeds(layer) }, () => free))
       .out as HostTensor;
   }
   const tokens = new Float64Array(batch.predictions.at.length);

@@ -1,9 +1,10 @@
 import { Random } from '../base/random.ts';
+import type { DecoderConfig } from '../model/architecture.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
-import type { DecoderConfig } from '../model/config.ts';
-import { outputEmbeddingName } from '../model/head.ts';
-import { type LoraShape, layerGraph, PROJECTIONS, rotaryTables } from '../model/layer.ts';
-import { readTensorF32, type TensorEntry } from '../model/safetensors.ts';
+import { type LoraShape, layerGraph } from '../model/layer.ts';
+import { type Rope, rotaryTables } from '../model/rope.ts';
+import { readTensorF32 } from '../model/safetensors.ts';
+import { layerPrefix } from '../model/tensors.ts';
 import type { HostTensor } from '../tensor/program.ts';
 import { Arena } from './arena.ts';
 import { Programs } from './programs.ts';
@@ -44,7 +45,8 @@ export interface Policy {
   layerFeeds(layer: number): Record<string, HostTensor>;
   /** Feeds of the head and the embedding. */
   readonly outerFeeds: Readonly<Record<string, HostTensor>>;
-  rotary(positions: number): { cosine: HostTensor; sine: HostTensor };
+  /** Rotary tables for at least so many positions; null: the tables that turn nothing. */
+  rotary(rope: Rope | null, positions: number): { cosine: HostTensor; sine: HostTensor };
   dispose(): Promise<void>;
 }
 
@@ -66,11 +68,7 @@ export function openPolicy(checkpoint: Checkpoint, options: PolicyOptions): Poli
     if (within === undefined) outerFeeds[name] = feed(parameter);
     else (layers[Number(number)] as Record<string, HostTensor>)[within] = feed(parameter);
   }
-  let tables: { positions: number; cosine: Float32Array; sine: Float32Array } = {
-    positions: 0,
-    cosine: new Float32Array(),
-    sine: new Float32Array(),
-  };
+  const tables = new Map<Rope | null, { positions: number; cosine: Float32Array; sine: Float32Array }>();
   return {
     config,
     trained,
@@ -80,13 +78,15 @@ export function openPolicy(checkpoint: Checkpoint, options: PolicyOptions): Poli
     parameters,
     layerFeeds: (layer) => layers[layer] as Record<string, HostTensor>,
     outerFeeds,
-    rotary(positions) {
-      if (positions > tables.positions) {
-        const count = Math.max(positions, 2 * tables.positions, 256);
-        tables = { positions: count, ...rotaryTables(config, count) };
+    rotary(rope, positions) {
+      let made = tables.get(rope);
+      if (made === undefined || positions > made.positions) {
+        const count = Math.max(positions, 2 * (made?.positions ?? 0), 256);
+        made = { positions: count, ...rotaryTables(rope, config.rotaryDim, count) };
+        tables.set(rope, made);
       }
-      const shape = [tables.positions, config.headDim / 2];
-      return { cosine: { data: tables.cosine, shape }, sine: { data: tables.sine, shape } };
+      const shape = [made.positions, config.rotaryDim / 2];
+      return { cosine: { data: made.cosine, shape }, sine: { data: made.sine, shape } };
     },
     dispose: () => programs.dispose(),
   };
@@ -98,15 +98,7 @@ function initialParameters(checkpoint: Checkpoint, trained: Trained): Map<string
   const put = (name: string, shape: readonly number[], data: Float32Array) =>
     parameters.set(name, { shape, data, gradient: new Float32Array(data.length) });
   if (trained.method === 'full') {
-    for (const name of new Set([
-      'model.embed_tokens.weight',
-      'model.norm.weight',
-      outputEmbeddingName(config),
-      ...layerNames(config),
-    ])) {
-      const entry = checkpoint.weights.get(name) as TensorEntry;
-      put(name, entry.shape, readTensorF32(entry));
-    }
+    for (const [name, entry] of checkpoint.weights) put(name, entry.shape, readTensorF32(entry));
   }
   if (trained.method === 'lora') {
     // PEFT's start (lora/layer.py, reset_lora_parameters): A by Kaiming's uniform with a = √5, B zero.
@@ -115,7 +107,7 @@ function initialParameters(checkpoint: Checkpoint, trained: Trained): Map<string
       for (const [name, value] of graph.adapters) {
         const shape = value.shape as readonly number[];
         const data = new Float32Array((shape[0] as number) * (shape[1] as number));
-        const full = `model.layers.${layer}.${name}`;
+        const full = layerPrefix(layer) + name;
         if (name.endsWith('.lora_A')) {
           const random = new Random(trained.seed, 'lora', full);
           const bound = 1 / Math.sqrt(shape[1] as number);
@@ -125,18 +117,4 @@ function initialParameters(checkpoint: Checkpoint, trained: Trained): Map<string
       }
   }
   return parameters;
-}
-
-function layerNames(config: DecoderConfig): string[] {
-  const within = [...layerGraph(config, null, false).weights.keys()];
-  return Array.from({ length: config.layers }, (_, layer) =>
-    within.map((name) => `model.layers.${layer}.${name}`),
-  ).flat();
-}
-
-/** The adapted modules of a LoRA policy, `model.layers.0.self_attn.q_proj` and so on. */
-export function adaptedModules(config: DecoderConfig, lora: LoraShape): string[] {
-  return Array.from({ length: config.layers }, (_, layer) =>
-    lora.targets.map((target) => `model.layers.${layer}.${PROJECTIONS[target]}`),
-  ).flat();
 }

@@ -1,9 +1,11 @@
 import { basename, dirname } from 'node:path';
-import type { DecoderConfig } from '../model/config.ts';
+import type { DecoderConfig } from '../model/architecture.ts';
 import { headGraph } from '../model/head.ts';
 import { type LayerGraph, type LoraShape, layerGraph } from '../model/layer.ts';
 import type { TensorEntry } from '../model/safetensors.ts';
+import { EMBEDDING, layerPrefix } from '../model/tensors.ts';
 import { type Bindings, evaluateDim } from '../tensor/dim.ts';
+import { scale } from '../tensor/elementwise.ts';
 import { gatherRows } from '../tensor/gather.ts';
 import { gradients, topological } from '../tensor/gradients.ts';
 import type { FileTensor } from '../tensor/onnx.ts';
@@ -90,13 +92,11 @@ export class Programs {
   embed(): Promise<Program> {
     const { config } = this.#residence;
     return this.#make('embed', () => {
-      const table = input('model.embed_tokens.weight', [config.vocabSize, config.hiddenSize]);
+      const table = input(EMBEDDING, [config.vocabSize, config.hiddenSize]);
       const ids = input('ids', ['B', 'T'], 'i64');
-      return {
-        feeds: { ids },
-        weights: new Map([['model.embed_tokens.weight', table]]),
-        outputs: { hidden: gatherRows(table, ids) },
-      };
+      const rows = gatherRows(table, ids);
+      const hidden = config.embeddingScale === 1 ? rows : scale(rows, config.embeddingScale);
+      return { feeds: { ids }, weights: new Map([[EMBEDDING, table]]), outputs: { hidden } };
     });
   }
 
@@ -146,7 +146,7 @@ export class Programs {
       const { graph, outputs, more } = build();
       const { hidden, shared, past, adapters, weights } = graph;
       const feeds = { hidden, ...shared, ...(past ?? {}), ...Object.fromEntries(adapters), ...(more ?? {}) };
-      return { feeds, weights, prefix: `model.layers.${layer}.`, outputs };
+      return { feeds, weights, prefix: layerPrefix(layer), outputs };
     });
   }
 

@@ -93,9 +93,9 @@ describe('a fault in winnow.yaml', () => {
   });
 
   it('is found inside lists and sections', () => {
-    const error = fault('training:\n  targets:\n    - q_proj\n    - qproj\n');
-    expect(error.fields).toMatchObject({ line: 4, column: 7, key: 'training.targets', got: 'qproj' });
-    expect(error.fields.need).toMatch(/^a list of q_proj, k_proj, .* or down_proj$/);
+    const error = fault('arms:\n  - full\n  - ful\n');
+    expect(error.fields).toMatchObject({ line: 3, column: 5, key: 'arms', got: 'ful' });
+    expect(error.fields.need).toMatch(/^a list of selected, full, .* or easiest-shuffled$/);
     expect(fault('training: 5').message).toMatch(
       /training cannot have this value \(need "a section of keys", got 5\)/,
     );

@@ -97,7 +97,10 @@ function fromFlag(value: unknown, node: SchemaNode): unknown {
   };
   const parsed = scalar(value);
   if (!kinds.some(({ type }) => type === 'array') || Array.isArray(parsed)) return parsed;
-  return value.includes(',') || node.type === 'array'
+  const named = kinds.some(({ enum: e, const: c }) => c === parsed || e?.includes(parsed as string));
+  const oneText =
+    typeof parsed === 'string' && !named && kinds.some(({ items }) => items && isText(items.type));
+  return value.includes(',') || node.type === 'array' || oneText
     ? value.split(',').map((part) => scalar(part.trim()))
     : parsed;
 }

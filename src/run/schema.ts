@@ -1,7 +1,5 @@
 import { z } from 'zod';
 
-/** LoRA targets: the linear layers of a decoder block, as the paper adapts them (Table 7). */
-const TARGETS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
 const ARMS = ['selected', 'full', 'random', 'hardest', 'easiest-shuffled'] as const;
 
 const fraction = z.number().gt(0).lt(1);
@@ -39,11 +37,14 @@ const training = z.strictObject({
     .default(16)
     .describe("LoRA scale: updates count alpha / rank. The paper's value (Table 7)."),
   targets: z
-    .array(z.enum(TARGETS))
-    .min(1)
-    .refine(distinct, 'names a layer twice')
-    .default([...TARGETS])
-    .describe("Linear layers that get an adapter. The paper's value (Table 7): all of a decoder block."),
+    .union([
+      z.literal('all-linear'),
+      z.array(z.string().min(1)).min(1).refine(distinct, 'names a layer twice'),
+    ])
+    .default('all-linear')
+    .describe(
+      "Linear layers that get an adapter, by the last part of their names (q_proj, …, down_proj; in Phi-3 qkv_proj and gate_up_proj too); all-linear: every one of a decoder block, the paper's value (Table 7).",
+    ),
   beta: z
     .number()
     .gt(0)

@@ -90,3 +90,42 @@ export function exponential(x: Value): Value {
   });
   return y;
 }
+
+/** tanh(x); derivative 1 − tanh². */
+export function hyperbolicTangent(x: Value): Value {
+  const y: Value = apply1({
+    op: 'Tanh',
+    inputs: [x],
+    shape: x.shape,
+    backward: ([dy]) => [dy && multiply(dy, subtract(constant(1), multiply(y, y)))],
+  });
+  return y;
+}
+
+/** c·tanh(x / c): keeps x within ±c (Bello et al. 2017; Gemma 2). */
+export function softcap(x: Value, cap: number): Value {
+  return scale(hyperbolicTangent(scale(x, 1 / cap)), cap);
+}
+
+/**
+ * GELU(x) in its tanh form (Hendrycks and Gimpel 2016), as one operation: x·σ(u) with
+ * u = 2·√(2/π)·(x + 0.044715·x³), because (1 + tanh z) / 2 = σ(2z).
+ * Derivative σ(u)·(1 + x·(1 − σ(u))·u').
+ */
+export function geluTanh(x: Value): Value {
+  return apply1({
+    op: 'Gelu',
+    attributes: { approximate: { text: 'tanh' } },
+    inputs: [x],
+    shape: x.shape,
+    backward: ([dy]) => {
+      if (!dy) return [undefined];
+      const slope = 2 * Math.sqrt(2 / Math.PI);
+      const cubic = multiply(scale(multiply(x, x), 0.044715 * slope), x);
+      const s = sigmoid(add(scale(x, slope), cubic));
+      const du = add(constant(slope), scale(multiply(x, x), 3 * 0.044715 * slope));
+      const bend = multiply(multiply(x, subtract(constant(1), s)), du);
+      return [multiply(dy, multiply(s, add(constant(1), bend)))];
+    },
+  });
+}

@@ -1,12 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../base/random.ts';
 import type { Shape } from './dim.ts';
-import { add, exponential, multiply, negate, scale, sigmoid, silu, subtract } from './elementwise.ts';
+import {
+  add,
+  exponential,
+  geluTanh,
+  hyperbolicTangent,
+  multiply,
+  negate,
+  scale,
+  sigmoid,
+  silu,
+  softcap,
+  subtract,
+} from './elementwise.ts';
 import { gradients } from './gradients.ts';
 import { linear, matmul } from './matmul.ts';
 import { attention, rmsNorm, rotary, softmax, tokenLogProb } from './neural.ts';
 import { compile, type HostTensor } from './program.ts';
-import { reshape, sumLast, transpose } from './shape-ops.ts';
+import { reshape, splitLast, sumLast, transpose } from './shape-ops.ts';
 import { constant, input, type Value } from './value.ts';
 
 const allocate = (n: number) => new Float32Array(n);
@@ -98,6 +110,9 @@ describe('gradients agree with finite differences', () => {
     ['silu', silu],
     ['exponential', exponential],
     ['softmax', softmax],
+    ['hyperbolicTangent', hyperbolicTangent],
+    ['softcap', (x: Value) => softcap(x, 0.7)],
+    ['geluTanh', geluTanh],
     ['sumLast', sumLast],
     ['transpose', (x: Value) => multiply(transpose(x, [2, 0, 1]), transpose(x, [2, 0, 1]))],
     ['reshape', (x: Value) => multiply(reshape(x, [6, 4]), reshape(x, [6, 4]))],
@@ -129,21 +144,43 @@ describe('gradients agree with finite differences', () => {
   it('rmsNorm', async () => {
     await holdAgainstDifferences((v) => rmsNorm(v.x!, v.w!, 1e-5), { x: s(2, 3, 4), w: s(4) });
   });
-  it('rotary', async () => {
+  it('attention with a cap on the scores', async () => {
+    await holdAgainstDifferences((v) => attention(v.q!, v.k!, v.v!, v.mask!, 0.7, 0.9), {
+      q: s(2, 3, 4, 3),
+      k: s(2, 3, 5, 3),
+      v: s(2, 3, 5, 3),
+      mask: s(2, 1, 4, 5),
+    });
+  });
+  it('splitLast', async () => {
+    await holdAgainstDifferences(
+      (v) => {
+        const [a, b, c] = splitLast(v.x!, [2, 3, 2]) as [Value, Value, Value];
+        return multiply(multiply(a, c), sumLast(b));
+      },
+      { x: s(2, 3, 7) },
+    );
+  });
+  it.each([
+    ['whole heads', 2],
+    ['a part of each head', 1],
+  ] as const)('rotary, %s turned', async (_, planes) => {
     const table = (f: (x: number) => number) => ({
-      shape: [7, 2],
-      data: Float32Array.from({ length: 14 }, (_, i) => f(Math.floor(i / 2) / (1 + 9 * (i % 2)))),
+      shape: [7, planes],
+      data: Float32Array.from({ length: 7 * planes }, (_, i) =>
+        f(Math.floor(i / planes) / (1 + 9 * (i % planes))),
+      ),
     });
     await holdAgainstDifferences(
-      (v) => rotary(v.x!, v.positions!, v.cosine!, v.sine!),
+      (v) => rotary(v.x!, v.positions!, v.cosine!, v.sine!, 2),
       { x: { declared: ['B', 'T', 8], real: [2, 3, 8] } },
       {
         positions: {
           value: input('positions', ['B', 'T'], 'i64'),
           feed: { shape: [2, 3], data: BigInt64Array.of(0n, 1n, 2n, 4n, 5n, 6n) },
         },
-        cosine: { value: input('cosine', [7, 2]), feed: table(Math.cos) },
-        sine: { value: input('sine', [7, 2]), feed: table(Math.sin) },
+        cosine: { value: input('cosine', [7, planes]), feed: table(Math.cos) },
+        sine: { value: input('sine', [7, planes]), feed: table(Math.sin) },
       },
     );
   });

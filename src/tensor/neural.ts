@@ -1,4 +1,4 @@
-import { add, exponential, multiply, negate, subtract } from './elementwise.ts';
+import { add, exponential, multiply, negate, softcap, subtract } from './elementwise.ts';
 import { matmul, matmulShape } from './matmul.ts';
 import { meanLast, sumLast, sumTo, transpose } from './shape-ops.ts';
 import { apply, apply1, constant, type Node, ShapeError, type Value } from './value.ts';
@@ -14,12 +14,20 @@ function softmaxNode(x: Value, backward: NonNullable<Node['backward']>): Value {
 }
 
 /**
- * Attention: O = P·V with P = softmax(α·Q·Kᵀ + mask), leading dimensions broadcast.
+ * Attention: O = P·V with P = softmax(α·Q·Kᵀ + mask), leading dimensions broadcast. With a cap c, α·Q·Kᵀ becomes
+ * c·tanh(α·Q·Kᵀ / c) first (Gemma 2).
  * Q [..., T, d], K and V [..., S, d], mask broadcasts to [..., T, S].
  * Backward, with δ = Σ_d dO·O (= Σ_s dP·P, but d numbers a row instead of S; Dao et al. 2022, appendix B):
  *   dV = Pᵀ·dO,  dP = dO·Vᵀ,  d(scores) = P·(dP − δ).
  */
-export function attention(q: Value, k: Value, v: Value, mask: Value, alpha: number): Value {
+export function attention(
+  q: Value,
+  k: Value,
+  v: Value,
+  mask: Value,
+  alpha: number,
+  cap: number | null = null,
+): Value {
   // [.., d, T]·[.., T, S] turned over: transposing the narrow operand and result, not the wide T × S one, is
   // three times as fast at d = 8.
   const turned = (narrow: Value, wide: Value, factor: number) =>
@@ -35,7 +43,7 @@ export function attention(q: Value, k: Value, v: Value, mask: Value, alpha: numb
       dScores && wanted[1] ? sumTo(turned(q, dScores, alpha), k.shape) : undefined,
     ],
   });
-  const scores = add(products, mask);
+  const scores = add(cap === null ? products : softcap(products, cap), mask);
   // P is private: what arrives at it is already the gradient of the scores.
   const p = softmaxNode(scores, ([dScores]) => [dScores]);
   const product = matmul(p, v);
@@ -91,9 +99,10 @@ export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
 
 /**
  * Rotary position embedding in the half-split layout of Hugging Face checkpoints (Su et al. 2021).
- * x [B, T, H·d]; positions [B, T]; cosine and sine [positions, d/2]. A rotation: its gradient is the rotation back.
+ * x [B, T, H·d]; positions [B, T]; cosine and sine [positions, d/2]. Tables of fewer columns turn the start of each
+ * of the H heads only. A rotation (times the tables' own factor): its gradient is the rotation back.
  */
-export function rotary(x: Value, positions: Value, cosine: Value, sine: Value): Value {
+export function rotary(x: Value, positions: Value, cosine: Value, sine: Value, heads: number): Value {
   if (
     x.shape.length !== 3 ||
     positions.shape.length !== 2 ||
@@ -101,12 +110,20 @@ export function rotary(x: Value, positions: Value, cosine: Value, sine: Value): 
     x.shape[1] !== positions.shape[1]
   )
     throw new ShapeError('rotary', [x.shape, positions.shape], 'needs x [B, T, H·d] and positions [B, T]');
+  const turned = 2 * Number(cosine.shape[1]);
+  const whole = turned * heads === x.shape[2];
   return apply1({
     op: 'RotaryEmbedding',
     domain: 'com.microsoft',
+    attributes: whole ? {} : { num_heads: heads, rotary_embedding_dim: turned },
     inputs: [x, positions, cosine, sine],
     shape: x.shape,
-    backward: ([dy]) => [dy && rotary(dy, positions, cosine, negate(sine)), undefined, undefined, undefined],
+    backward: ([dy]) => [
+      dy && rotary(dy, positions, cosine, negate(sine), heads),
+      undefined,
+      undefined,
+      undefined,
+    ],
   });
 }
 

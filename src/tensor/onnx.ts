@@ -121,11 +121,12 @@ function nodeMessage(
   return message;
 }
 
-// onnx.proto, AttributeProto: f = 2, i = 3, ints = 8, type = 20 (FLOAT 1, INT 2, INTS 7).
+// onnx.proto, AttributeProto: f = 2, i = 3, s = 4, ints = 8, type = 20 (FLOAT 1, INT 2, STRING 3, INTS 7).
 function attributeMessage(name: string, value: Attribute): MessageWriter {
   const message = new MessageWriter().text(1, name);
   if (typeof value === 'number') return message.integer(3, value).integer(20, 2);
   if ('float' in value) return message.float(2, value.float).integer(20, 1);
+  if ('text' in value) return message.text(4, value.text).integer(20, 3);
   for (const item of value) message.integer(8, item);
   return message.integer(20, 7);
 }

@@ -1,5 +1,5 @@
 import { addDims, type Dim, multiplyDims, type Shape } from './dim.ts';
-import { apply1, integers, ShapeError, type Value } from './value.ts';
+import { apply, apply1, integers, ShapeError, type Value } from './value.ts';
 
 /**
  * The same elements under another shape (row-major).
@@ -44,7 +44,25 @@ export function transpose(x: Value, permutation: readonly number[]): Value {
   });
 }
 
-/** Joins along an axis. Not differentiable: it serves generation, which needs no gradient. */
+/** Cuts the last dimension into parts of these sizes. */
+export function splitLast(x: Value, sizes: readonly number[]): Value[] {
+  const axis = x.shape.length - 1;
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
+    throw new ShapeError('splitLast', [x.shape, sizes], 'the parts do not make up the last dimension');
+  return apply({
+    op: 'Split',
+    attributes: { axis },
+    inputs: [x, integers(sizes)],
+    outputs: sizes.map((size) => ({ shape: [...x.shape.slice(0, -1), size] })),
+    backward: (parts) => {
+      if (!parts.every((part) => part !== undefined))
+        throw new Error('splitLast: a part that nothing uses has no gradient');
+      return [concatenate(parts as Value[], axis), undefined];
+    },
+  });
+}
+
+/** Joins along an axis. Not differentiable: it serves generation and gradients, which need none. */
 export function concatenate(parts: readonly Value[], axis: number): Value {
   const first = parts[0];
   if (first === undefined) throw new RangeError('concatenate: no parts');

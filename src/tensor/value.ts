@@ -2,8 +2,8 @@ import { type Dim, type Shape, showShape } from './dim.ts';
 
 export type DType = 'f32' | 'i64';
 
-/** Attribute of an ONNX node: integers and integer lists are numbers, floats are wrapped to say so. */
-export type Attribute = number | readonly number[] | { readonly float: number };
+/** Attribute of an ONNX node: integers and integer lists are numbers, floats and texts are wrapped to say so. */
+export type Attribute = number | readonly number[] | { readonly float: number } | { readonly text: string };
 
 /** One application of an ONNX operation, with the rule that gives the gradients of its inputs. */
 export interface Node {

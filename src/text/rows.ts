@@ -35,6 +35,24 @@ export interface SharedPromptRow {
 /** Far below any score, yet finite: a row that sees nothing must not become NaN. */
 export const UNSEEN = -1e30;
 
+/**
+ * The batch's mask for a layer in which a token sees itself and the `window` − 1 positions before it. By positions,
+ * not places: both completions go on from the prompt.
+ */
+export function windowMask(batch: RowBatch, window: number): Float32Array {
+  const { rows, length, positions } = batch;
+  const mask = batch.mask.slice();
+  const at = Int32Array.from(positions, Number);
+  for (let r = 0; r < rows; r++)
+    for (let query = 0; query < length; query++) {
+      const oldest = (at[r * length + query] as number) - window + 1;
+      const line = (r * length + query) * length;
+      for (let key = 0; key < query; key++)
+        if ((at[r * length + key] as number) < oldest) mask[line + key] = UNSEEN;
+    }
+  return mask;
+}
+
 /** Tokens that a row takes: the last token of a completion predicts nothing and is left out. */
 export function rowLength(row: SharedPromptRow): number {
   return row.completions.reduce((sum, completion) => sum + completion.length - 1, row.prompt.length);

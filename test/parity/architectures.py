@@ -156,6 +156,52 @@ def architectures() -> list[Architecture]:
             full_gradient="checkpoint",
         ),
         Architecture(
+            # Phi-4-mini's ways: half of each head is turned (8 -> 4: two planes), with divisors of their own.
+            "phi3-longrope",
+            tf.Phi3Config(
+                **WIDTH,
+                original_max_position_embeddings=64,
+                tie_word_embeddings=True,
+                rope_parameters=dict(
+                    rope_type="longrope",
+                    rope_theta=10000.0,
+                    partial_rotary_factor=0.5,
+                    short_factor=[1.5, 2.5],
+                    long_factor=[3.0, 9.0],
+                    factor=4.0,
+                    original_max_position_embeddings=64,
+                ),
+            ),
+            old_with=dict(
+                rope_theta=10000.0,
+                partial_rotary_factor=0.5,
+                rope_scaling=dict(type="longrope", short_factor=[1.5, 2.5], long_factor=[3.0, 9.0]),
+            ),
+            full_gradient="checkpoint",
+        ),
+        Architecture(
+            # As Gemma 3 of 4B and more: the full layers' rope is stretched, the windowed ones' not.
+            "gemma3-linear-rope",
+            tf.Gemma3TextConfig(
+                **WIDTH,
+                head_dim=8,
+                sliding_window=8,
+                query_pre_attn_scalar=24,
+                sliding_window_pattern=2,
+                rope_parameters=dict(
+                    sliding_attention=dict(rope_type="default", rope_theta=10000.0),
+                    full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
+                ),
+            ),
+            old_without=("layer_types", "_sliding_window_pattern"),
+            old_with=dict(
+                rope_theta=1000000.0,
+                rope_local_base_freq=10000.0,
+                rope_scaling=dict(rope_type="linear", factor=8.0),
+                sliding_window_pattern=2,
+            ),
+        ),
+        Architecture(
             "smollm3",
             tf.SmolLM3Config(**{**WIDTH, "num_hidden_layers": 4}, no_rope_layer_interval=2, rope_parameters=ROPE),
             old_without=("layer_types",),
