@@ -1,11 +1,12 @@
 import { inputError } from '../base/errors.ts';
 import { add, geluTanh, multiply, scale, silu } from '../tensor/elementwise.ts';
 import { linear } from '../tensor/matmul.ts';
-import { attention, rotary } from '../tensor/neural.ts';
-import { concatenate, reshape, splitLast, transpose } from '../tensor/shape-ops.ts';
+import { rotary } from '../tensor/neural.ts';
+import { concatenate, reshape, split } from '../tensor/shape-ops.ts';
 import { input, type Value } from '../tensor/value.ts';
 import type { DecoderConfig } from './architecture.ts';
 import { norm } from './norm.ts';
+import { cachedSight, type Heads, mergeHeads, segmentedSight } from './sight.ts';
 
 /** A linear layer of a decoder layer: its place within the layer, and its widths. */
 export interface Projection {
@@ -65,26 +66,40 @@ export function loraTargets(
 }
 
 /**
+ * How the tokens of a layer's rows see each other: in so many segments (see `RowBatch`), or new tokens behind a
+ * cache of past ones.
+ */
+export type Sight = { readonly segments: number } | 'past';
+
+/**
  * The graph of one decoder layer. B rows, T tokens, S keys (T, or P past + T), D width, KV key/value heads,
  * G query heads a key/value head, d head width. All layers of a decoder have the same graph: what they differ in
- * (window, rope) is in the mask and the tables that they are fed.
+ * (window, rope) is in the masks and the tables that they are fed.
  */
 export interface LayerGraph {
   /** [B, T, D] */
   readonly hidden: Value;
-  /** Positions [B, T], mask [B, 1, 1, T, S] (added to scores), rotary tables [R, rotaryDim / 2]. */
-  readonly shared: Readonly<Record<'positions' | 'mask' | 'cosine' | 'sine', Value>>;
+  /**
+   * Positions [B, T]; rotary tables `cosine` and `sine` [R, rotaryDim / 2]; for each segment `mask0`
+   * [B, 1, 1, S₀, S₀], `mask1` [B, 1, 1, S₁, S₀ + S₁], … (added to scores), and, of several, `segments`, their sizes.
+   */
+  readonly shared: Readonly<Record<string, Value>>;
   /** Keys and values of earlier tokens, [B, KV, P, d], where generation keeps them. */
   readonly past: Readonly<Record<'pastKeys' | 'pastValues', Value>> | null;
   /** [B, T, D] */
   readonly out: Value;
-  /** [B, KV, S, d] */
-  readonly keys: Value;
-  readonly values: Value;
+  /** [B, KV, P + T, d], where generation keeps them. */
+  readonly present: Readonly<Record<'keys' | 'values', Value>> | null;
   /** By name within the layer, as in the checkpoint: `self_attn.q_proj.weight` [out, in], … */
   readonly weights: ReadonlyMap<string, Value>;
   /** By name within the layer: `self_attn.q_proj.lora_A` [r, in], `….lora_B` [out, r]. */
   readonly adapters: ReadonlyMap<string, Value>;
+  /**
+   * What is dear to compute: the products with weights, and what attention put out. All else that a backward pass
+   * needs (norms, rotations, the T × S probabilities, the gate's activation) follows from these for a few percent
+   * of the layer's time.
+   */
+  readonly worthKeeping: readonly Value[];
 }
 
 /** What a layer is made of, each declared when first used. */
@@ -98,45 +113,27 @@ interface Parts {
  * Builds the layer of a decoder: RMSNorm, rotary grouped-query attention, gated MLP, each added to the residual
  * stream. `Traits` says where architectures depart from this.
  */
-export function layerGraph(config: DecoderConfig, lora: LoraShape | null, withPast: boolean): LayerGraph {
-  const { hiddenSize: width, kvHeads, headDim } = config;
+export function layerGraph(config: DecoderConfig, lora: LoraShape | null, sight: Sight): LayerGraph {
+  const { hiddenSize: width } = config;
   const weights = new Map<string, Value>();
   const adapters = new Map<string, Value>();
-  const parts = layerParts(config, lora, weights, adapters);
-  const keyCount = withPast ? 'P+T' : 'T';
-  const hidden = input('hidden', ['B', 'T', width]);
-  const shared = {
-    positions: input('positions', ['B', 'T'], 'i64'),
-    mask: input('mask', ['B', 1, 1, 'T', keyCount]),
+  const worthKeeping: Value[] = [];
+  const parts = layerParts(config, lora, { weights, adapters, worthKeeping });
+  const seen = sight === 'past' ? cachedSight(config) : segmentedSight(sight.segments);
+  const hidden = input('hidden', ['B', seen.tokens, width]);
+  const positions = input('positions', ['B', seen.tokens], 'i64');
+  const tables = {
     cosine: input('cosine', ['R', config.rotaryDim / 2]),
     sine: input('sine', ['R', config.rotaryDim / 2]),
   };
-  const past = withPast
-    ? {
-        pastKeys: input('pastKeys', ['B', kvHeads, 'P', headDim]),
-        pastValues: input('pastValues', ['B', kvHeads, 'P', headDim]),
-      }
-    : null;
 
-  const { queries, ...fresh } = queriesKeysValues(
+  const x = parts.norm(hidden, 'input_layernorm', width);
+  const { attended, present } = seen.attend(
     config,
-    parts,
-    parts.norm(hidden, 'input_layernorm', width),
-    shared,
+    queriesKeysValues(config, parts, x, { positions, ...tables }),
   );
-  const keys = past === null ? fresh.keys : concatenate([past.pastKeys, fresh.keys], 2);
-  const values = past === null ? fresh.values : concatenate([past.pastValues, fresh.values], 2);
-  const oneGroup = (y: Value) => reshape(y, ['B', kvHeads, 1, keyCount, headDim]);
-  const attended = attention(
-    queries,
-    oneGroup(keys),
-    oneGroup(values),
-    shared.mask,
-    config.attentionScale,
-    config.attentionSoftcap,
-  );
-  const merged = reshape(transpose(attended, [0, 3, 1, 2, 4]), ['B', 'T', config.heads * headDim]);
-  const attentionOut = parts.project(merged, 'o_proj');
+  worthKeeping.push(...attended);
+  const attentionOut = parts.project(concatenate(attended.map(mergeHeads), 1), 'o_proj');
 
   // Gemma's names: the norm behind attention has the name that Llama gives to the one before the MLP.
   const beforeMlp = config.sandwichNorm ? 'pre_feedforward_layernorm' : 'post_attention_layernorm';
@@ -144,18 +141,27 @@ export function layerGraph(config: DecoderConfig, lora: LoraShape | null, withPa
   const middle = add(hidden, behind(attentionOut, 'post_attention_layernorm'));
   const mlpOut = gatedMlp(config, parts, parts.norm(middle, beforeMlp, width));
   const out = add(middle, behind(mlpOut, 'post_feedforward_layernorm'));
-  return { hidden, shared, past, out, keys, values, weights, adapters };
+  const shared = { positions, ...tables, ...seen.feeds };
+  return { hidden, shared, past: seen.past, out, present, weights, adapters, worthKeeping };
 }
 
 function layerParts(
   config: DecoderConfig,
   lora: LoraShape | null,
-  weights: Map<string, Value>,
-  adapters: Map<string, Value>,
+  into: {
+    readonly weights: Map<string, Value>;
+    readonly adapters: Map<string, Value>;
+    readonly worthKeeping: Value[];
+  },
 ): Parts {
-  const declare = (into: Map<string, Value>, name: string, shape: readonly number[]): Value => {
+  const declare = (names: Map<string, Value>, name: string, shape: readonly number[]): Value => {
     const value = input(name, shape);
-    into.set(name, value);
+    names.set(name, value);
+    return value;
+  };
+  const { weights, adapters, worthKeeping } = into;
+  const keep = (value: Value): Value => {
+    worthKeeping.push(value);
     return value;
   };
   const all = projections(config);
@@ -166,41 +172,33 @@ function layerParts(
       const product = linear(x, declare(weights, `${path}.weight`, [outWidth, inWidth]));
       const biased = config.biased.includes(name);
       const y = biased ? add(product, declare(weights, `${path}.bias`, [outWidth])) : product;
-      if (lora === null || !lora.targets.includes(name)) return y;
+      if (lora === null || !lora.targets.includes(name)) return keep(y);
+      // Scaled where it is narrow.
       const down = linear(x, declare(adapters, `${path}.lora_A`, [lora.rank, inWidth]));
-      const up = linear(down, declare(adapters, `${path}.lora_B`, [outWidth, lora.rank]));
-      return add(y, scale(up, lora.alpha / lora.rank));
+      const scaled = keep(scale(down, lora.alpha / lora.rank));
+      return keep(add(y, linear(scaled, declare(adapters, `${path}.lora_B`, [outWidth, lora.rank]))));
     },
   };
 }
 
-/** x [B, T, D] → queries [B, KV, G, T, d], keys and values [B, KV, T, d]; queries and keys are normed and turned. */
+/** x [B, T, D] → queries [B, T, H·d], keys and values [B, T, KV·d]; queries and keys are normed and turned. */
 function queriesKeysValues(
   config: DecoderConfig,
   { norm: normed, project }: Parts,
   x: Value,
-  { positions, cosine, sine }: LayerGraph['shared'],
-): Record<'queries' | 'keys' | 'values', Value> {
+  { positions, cosine, sine }: Readonly<Record<'positions' | 'cosine' | 'sine', Value>>,
+): Heads {
   const { heads, kvHeads, headDim } = config;
   const [Q, K] = [heads * headDim, kvHeads * headDim];
   const [q, k, v] = config.fused
-    ? (splitLast(project(x, 'qkv_proj'), [Q, K, K]) as [Value, Value, Value])
+    ? (split(project(x, 'qkv_proj'), 2, [Q, K, K]) as [Value, Value, Value])
     : [project(x, 'q_proj'), project(x, 'k_proj'), project(x, 'v_proj')];
   const turned = (y: Value, name: string, count: number) => {
-    const perHead = (z: Value) => reshape(z, ['B', 'T', count, headDim]);
-    const z = config.headNorm
-      ? reshape(normed(perHead(y), `self_attn.${name}`, headDim), ['B', 'T', count * headDim])
-      : y;
+    const perHead = () => reshape(y, [...y.shape.slice(0, 2), count, headDim]);
+    const z = config.headNorm ? reshape(normed(perHead(), `self_attn.${name}`, headDim), y.shape) : y;
     return rotary(z, positions, cosine, sine, count);
   };
-  // Query heads that share a key/value head sit beside each other: [B, KV, G, T, d] against [B, KV, 1, S, d].
-  const grouped = reshape(turned(q, 'q_norm', heads), ['B', 'T', kvHeads, heads / kvHeads, headDim]);
-  const splitHeads = (y: Value) => transpose(reshape(y, ['B', 'T', kvHeads, headDim]), [0, 2, 1, 3]);
-  return {
-    queries: transpose(grouped, [0, 2, 3, 1, 4]),
-    keys: splitHeads(turned(k, 'k_norm', kvHeads)),
-    values: splitHeads(v),
-  };
+  return { queries: turned(q, 'q_norm', heads), keys: turned(k, 'k_norm', kvHeads), values: v };
 }
 
 /** down(act(gate(x)) · up(x)) (Shazeer 2020). */
@@ -208,7 +206,7 @@ function gatedMlp(config: DecoderConfig, { project }: Parts, x: Value): Value {
   const act = config.activation === 'silu' ? silu : geluTanh;
   const F = config.intermediateSize;
   const [gate, up] = config.fused
-    ? (splitLast(project(x, 'gate_up_proj'), [F, F]) as [Value, Value])
+    ? (split(project(x, 'gate_up_proj'), 2, [F, F]) as [Value, Value])
     : [project(x, 'gate_proj'), project(x, 'up_proj')];
   return project(multiply(act(gate), up), 'down_proj');
 }

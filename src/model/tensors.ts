@@ -15,7 +15,7 @@ export function layerPrefix(layer: number): string {
  */
 export function expectedTensors(config: DecoderConfig): Map<string, readonly number[]> {
   const shapes = new Map<string, readonly number[]>([[EMBEDDING, [config.vocabSize, config.hiddenSize]]]);
-  const { weights } = layerGraph(config, null, false);
+  const { weights } = layerGraph(config, null, { segments: 1 });
   for (let layer = 0; layer < config.layers; layer++)
     for (const [name, { shape }] of weights)
       shapes.set(layerPrefix(layer) + name, shape as readonly number[]);

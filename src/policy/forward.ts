@@ -1,31 +1,40 @@
 import type { LayerKind } from '../model/architecture.ts';
 import type { HostTensor } from '../tensor/program.ts';
-import { type RowBatch, windowMask } from '../text/rows.ts';
+import { type RowBatch, windowMasks } from '../text/rows.ts';
 import type { Policy } from './policy.ts';
 
 /** Feeds of one layer beside its own: where its tokens stand and what they see. */
-export type SharedFeeds = Record<'positions' | 'mask' | 'cosine' | 'sine', HostTensor>;
+export type SharedFeeds = Readonly<Record<string, HostTensor>>;
 
 /** The shared feeds of a batch, by layer; layers of one kind have the same. */
 export function sharedFeeds(policy: Policy, batch: RowBatch): (layer: number) => SharedFeeds {
-  const { rows, length } = batch;
-  const masks = new Map<number | null, HostTensor>();
-  const maskOf = (window: number | null): HostTensor => {
+  const { rows, length, segments } = batch;
+  const positions = { data: batch.positions, shape: [rows, length] };
+  const sizes = { data: BigInt64Array.from(segments, BigInt), shape: [segments.length] };
+  const made = new Map<number | null, SharedFeeds>();
+  const masks = (window: number | null): SharedFeeds => {
     // A window that the longest text does not fill hides nothing.
     const key = window === null || window >= batch.positionCount ? null : window;
-    let mask = masks.get(key);
-    if (mask === undefined) {
-      const data = key === null ? batch.mask : windowMask(batch, key);
-      mask = { data, shape: [rows, 1, 1, length, length] };
-      masks.set(key, mask);
+    let feeds = made.get(key);
+    if (feeds === undefined) {
+      const first = segments[0] as number;
+      const arrays = key === null ? batch.masks : windowMasks(batch, key);
+      feeds = Object.fromEntries(
+        arrays.map((data, i) => {
+          const own = segments[i] as number;
+          return [`mask${i}`, { data, shape: [rows, 1, 1, own, i === 0 ? own : first + own] }];
+        }),
+      );
+      made.set(key, feeds);
     }
-    return mask;
+    return feeds;
   };
   return (layer) => {
     const { window, rope } = policy.config.layerKinds[layer] as LayerKind;
     return {
-      positions: { data: batch.positions, shape: [rows, length] },
-      mask: maskOf(window),
+      positions,
+      segments: sizes,
+      ...masks(window),
       // The operation asks for as many table rows as the row has tokens, though shared prompts need fewer positions.
       ...policy.rotary(rope, Math.max(batch.positionCount, length)),
     };
@@ -58,15 +67,17 @@ export function gatherPredicting(
 }
 
 /** Logits of one chunk of the head stay under this many bytes. */
-const HEAD_CHUNK_BYTES = 128e6;
+const HEAD_CHUNK_BYTES = 160e6;
 
-/** Half-open ranges over the predictions, so that the logits of each fit in memory. */
+/**
+ * Half-open ranges over the predictions, so that the logits of each fit in memory; about equally long, because each
+ * reads the whole output embedding.
+ */
 export function headChunks(policy: Policy, predictions: number): [number, number][] {
-  const step = Math.max(1, Math.floor(HEAD_CHUNK_BYTES / (4 * policy.config.vocabSize)));
-  const chunks: [number, number][] = [];
-  for (let from = 0; from < predictions; from += step)
-    chunks.push([from, Math.min(predictions, from + step)]);
-  return chunks;
+  const most = Math.max(1, Math.floor(HEAD_CHUNK_BYTES / (4 * policy.config.vocabSize)));
+  const chunks = Math.ceil(predictions / most);
+  const start = (chunk: number) => Math.floor((chunk * predictions) / chunks);
+  return Array.from({ length: chunks }, (_, chunk) => [start(chunk), start(chunk + 1)]);
 }
 
 export function targetFeed(batch: RowBatch, from: number, to: number): HostTensor {

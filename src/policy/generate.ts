@@ -148,7 +148,7 @@ async function decode(
   for (let layer = 0; layer < config.layers; layer++) {
     const program = await programs.decode(layer);
     const { window, rope } = config.layerKinds[layer] as LayerKind;
-    const shared = { positions, mask: masks.get(window) as HostTensor, ...policy.rotary(rope, keys) };
+    const shared = { positions, mask0: masks.get(window) as HostTensor, ...policy.rotary(rope, keys) };
     const { keys: pastKeys, values: pastValues } = state.caches[layer] as Cache;
     const result = await program.run(
       { hidden, pastKeys, pastValues, ...shared, ...policy.layerFeeds(layer) },

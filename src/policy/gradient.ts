@@ -20,12 +20,12 @@ export async function accumulateGradient(
   const { arena, programs, config } = policy;
   arena.release();
   const { rows, length } = batch;
-  const saving = config.layers * programs.savedBytes({ B: rows, T: length, R: 0 }) <= policy.activationBytes;
+  const saving = config.layers * programs.savedBytes({ B: rows, T: length }) <= policy.activationBytes;
   const shared = sharedFeeds(policy, batch);
   const kept: Record<string, HostTensor>[] = [];
   let hidden = await embed(policy, batch);
   for (let layer = 0; layer < config.layers; layer++) {
-    const program = await programs.forward(layer, saving);
+    const program = await programs.forward(layer, batch.segments.length, saving);
     const { out, ...saved } = await program.run(
       { hidden, ...shared(layer), ...policy.layerFeeds(layer) },
       arena.allocate,
@@ -36,7 +36,7 @@ export async function accumulateGradient(
   const { logProbs, gradient } = await headGradient(policy, batch, hidden, slopes);
   let dOut: HostTensor = { data: gradient, shape: hidden.shape };
   for (let layer = config.layers - 1; layer >= 0; layer--) {
-    const program = await programs.backward(layer, saving);
+    const program = await programs.backward(layer, batch.segments.length, saving);
     const feeds = { ...kept[layer], ...shared(layer), ...policy.layerFeeds(layer), dOut };
     const grads = await program.run(feeds, arena.allocate);
     for (const [name, { data }] of Object.entries(grads))

@@ -102,7 +102,7 @@ function initialParameters(checkpoint: Checkpoint, trained: Trained): Map<string
   }
   if (trained.method === 'lora') {
     // PEFT's start (lora/layer.py, reset_lora_parameters): A by Kaiming's uniform with a = √5, B zero.
-    const graph = layerGraph(config, trained, false);
+    const graph = layerGraph(config, trained, { segments: 1 });
     for (let layer = 0; layer < config.layers; layer++)
       for (const [name, value] of graph.adapters) {
         const shape = value.shape as readonly number[];

@@ -4,7 +4,7 @@ import { headGraph } from '../model/head.ts';
 import { type LayerGraph, type LoraShape, layerGraph } from '../model/layer.ts';
 import type { TensorEntry } from '../model/safetensors.ts';
 import { EMBEDDING, layerPrefix } from '../model/tensors.ts';
-import { type Bindings, evaluateDim } from '../tensor/dim.ts';
+import { evaluateDim } from '../tensor/dim.ts';
 import { scale } from '../tensor/elementwise.ts';
 import { gatherRows } from '../tensor/gather.ts';
 import { gradients, topological } from '../tensor/gradients.ts';
@@ -21,10 +21,15 @@ export interface Residence {
   readonly threads: number;
 }
 
-/** What the backward pass takes from the forward pass of a layer. */
-export interface SavedValues {
-  readonly names: readonly string[];
-  readonly values: readonly Value[];
+/** A layer with its backward pass. */
+interface TrainedLayer {
+  readonly graph: LayerGraph;
+  /** The gradient that arrives, of `graph.out`. */
+  readonly gradientOut: Value;
+  /** By name within the layer, `d.` in front: those of `hidden` and of what is trained. */
+  readonly gradients: Readonly<Record<string, Value>>;
+  /** What the backward pass takes from the forward pass: of what is worth keeping, where its graph can be cut. */
+  readonly saved: Readonly<Record<string, Value>>;
 }
 
 /**
@@ -34,32 +39,18 @@ export interface SavedValues {
 export class Programs {
   readonly #residence: Residence;
   readonly #made = new Map<string, Promise<Program>>();
-  readonly #layer: LayerGraph;
-  readonly #gradients: ReadonlyMap<string, Value>;
-  readonly #gradientOut: Value;
-  readonly saved: SavedValues;
+  readonly #layers = new Map<number, TrainedLayer>();
 
   constructor(residence: Residence) {
     this.#residence = residence;
-    const layer = layerGraph(residence.config, residence.lora, false);
-    this.#layer = layer;
-    this.#gradientOut = input('dOut', layer.out.shape);
-    const trained = new Map([
-      ['hidden', layer.hidden],
-      ...(residence.files === null ? layer.weights : []),
-      ...layer.adapters,
-    ]);
-    const grads = gradients([{ value: layer.out, cotangent: this.#gradientOut }], [...trained.values()]);
-    this.#gradients = new Map([...trained.keys()].map((name, i) => [name, grads[i] as Value]));
-    this.saved = savedValues(layer.out, [...this.#gradients.values()]);
   }
 
   /** hidden → out, and the values that the backward pass will take, if it is asked for them. */
-  forward(layer: number, saving: boolean): Promise<Program> {
-    return this.#layerProgram(saving ? 'forward-saving' : 'forward', layer, () => ({
-      graph: this.#layer,
-      outputs: { out: this.#layer.out, ...(saving ? this.#savedRecord() : {}) },
-    }));
+  forward(layer: number, segments: number, saving: boolean): Promise<Program> {
+    return this.#layerProgram(`${saving ? 'forward-saving' : 'forward'}-${segments}`, layer, () => {
+      const { graph, saved } = this.#layer(segments);
+      return { graph, outputs: { out: graph.out, ...(saving ? saved : {}) } };
+    });
   }
 
   /**
@@ -67,24 +58,21 @@ export class Programs {
    * From saved values, or by computing the forward pass again. The first layer of a decoder with frozen
    * embeddings has no use for dHidden.
    */
-  backward(layer: number, saving: boolean): Promise<Program> {
+  backward(layer: number, segments: number, saving: boolean): Promise<Program> {
     const skipHidden = layer === 0 && this.#residence.files !== null;
-    return this.#layerProgram(`${saving ? 'backward-saved' : 'backward-again'}`, layer, () => ({
-      graph: this.#layer,
-      outputs: Object.fromEntries(
-        [...this.#gradients]
-          .filter(([name]) => !(skipHidden && name === 'hidden'))
-          .map(([name, value]) => [`d.${name}`, value]),
-      ),
-      more: { dOut: this.#gradientOut, ...(saving ? this.#savedRecord() : {}) },
-    }));
+    return this.#layerProgram(`${saving ? 'backward-saved' : 'backward-again'}-${segments}`, layer, () => {
+      const { graph, gradients: all, gradientOut, saved } = this.#layer(segments);
+      const outputs = Object.entries(all).filter(([name]) => !(skipHidden && name === 'd.hidden'));
+      const more = { dOut: gradientOut, ...(saving ? saved : {}) };
+      return { graph, outputs: Object.fromEntries(outputs), more };
+    });
   }
 
   /** hidden, past keys and values → out, keys, values. */
   decode(layer: number): Promise<Program> {
     return this.#layerProgram('decode', layer, () => {
-      const graph = layerGraph(this.#residence.config, this.#residence.lora, true);
-      return { graph, outputs: { out: graph.out, keys: graph.keys, values: graph.values } };
+      const graph = layerGraph(this.#residence.config, this.#residence.lora, 'past');
+      return { graph, outputs: { out: graph.out, ...graph.present } };
     });
   }
 
@@ -118,9 +106,9 @@ export class Programs {
     });
   }
 
-  /** Bytes of activations that one layer keeps for the backward pass of a batch. */
-  savedBytes(bindings: Bindings): number {
-    return this.saved.values.reduce(
+  /** Bytes of activations that one layer keeps for the backward pass of a batch of B rows of T tokens. */
+  savedBytes(bindings: Readonly<Record<'B' | 'T', number>>): number {
+    return Object.values(this.#layer(1).saved).reduce(
       (sum, value) =>
         sum + 4 * value.shape.reduce<number>((product, dim) => product * evaluateDim(dim, bindings), 1),
       0,
@@ -132,8 +120,14 @@ export class Programs {
     this.#made.clear();
   }
 
-  #savedRecord(): Record<string, Value> {
-    return Object.fromEntries(this.saved.names.map((name, i) => [name, this.saved.values[i] as Value]));
+  #layer(segments: number): TrainedLayer {
+    let made = this.#layers.get(segments);
+    if (made === undefined) {
+      const { config, lora, files } = this.#residence;
+      made = trainedLayer(layerGraph(config, lora, { segments }), files === null);
+      this.#layers.set(segments, made);
+    }
+    return made;
   }
 
   #layerProgram(
@@ -204,11 +198,22 @@ function neededValues(outputs: readonly Value[], cut: ReadonlySet<Value>): Reado
   return needed;
 }
 
-/** What the gradients take from the forward pass: the forward values at which the backward graph can be cut. */
-function savedValues(out: Value, grads: readonly Value[]): SavedValues {
-  const forward = new Set(topological([out]).flatMap((node) => node.outputs));
-  const values = new Set<Value>();
-  for (const node of topological(grads, forward))
-    for (const value of node.inputs) if (forward.has(value)) values.add(value);
-  return { values: [...values], names: [...values].map((_, i) => `saved${i}`) };
+function trainedLayer(graph: LayerGraph, allWeights: boolean): TrainedLayer {
+  const gradientOut = input('dOut', graph.out.shape);
+  const trained = new Map([
+    ['hidden', graph.hidden],
+    ...(allWeights ? graph.weights : []),
+    ...graph.adapters,
+  ]);
+  const grads = gradients([{ value: graph.out, cotangent: gradientOut }], [...trained.values()]);
+  const worth = new Set(graph.worthKeeping);
+  const met = new Set<Value>();
+  for (const node of topological(grads, worth))
+    for (const value of node.inputs) if (worth.has(value)) met.add(value);
+  return {
+    graph,
+    gradientOut,
+    gradients: Object.fromEntries([...trained.keys()].map((name, i) => [`d.${name}`, grads[i] as Value])),
+    saved: Object.fromEntries([...met].map((value, i) => [`saved${i}`, value])),
+  };
 }

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { machineError, WinnowError } from '../base/errors.ts';
+import { computeEnvironment } from '../base/malloc.ts';
 import { newAttemptId } from './attempt.ts';
 import { stoppedError, type UnitProgress, type WorkerErrorEvent, type WorkerEvent } from './worker.ts';
 
@@ -40,7 +41,12 @@ export async function runChild(unitDir: string, options: ChildOptions): Promise<
       // stdin is never written to: its end tells the worker that the driver is gone, even after kill -9.
       const child = spawn(program, [...args, unitDir], {
         stdio: ['pipe', 'pipe', logHandle],
-        env: { ...process.env, WINNOW_THREADS: String(options.threads), WINNOW_ATTEMPT: attempt },
+        env: {
+          ...process.env,
+          ...computeEnvironment,
+          WINNOW_THREADS: String(options.threads),
+          WINNOW_ATTEMPT: attempt,
+        },
       }) as ChildProcessByStdio<Writable, Readable, null>;
       let killTimer: NodeJS.Timeout | undefined;
       const stop = () => {

@@ -18,7 +18,7 @@ import { gradients } from './gradients.ts';
 import { linear, matmul } from './matmul.ts';
 import { attention, rmsNorm, rotary, softmax, tokenLogProb } from './neural.ts';
 import { compile, type HostTensor } from './program.ts';
-import { reshape, splitLast, sumLast, transpose } from './shape-ops.ts';
+import { concatenate, reshape, split, sumLast, transpose } from './shape-ops.ts';
 import { constant, input, type Value } from './value.ts';
 
 const allocate = (n: number) => new Float32Array(n);
@@ -152,13 +152,28 @@ describe('gradients agree with finite differences', () => {
       mask: s(2, 1, 4, 5),
     });
   });
-  it('splitLast', async () => {
+  it('split, by numbers', async () => {
     await holdAgainstDifferences(
       (v) => {
-        const [a, b, c] = splitLast(v.x!, [2, 3, 2]) as [Value, Value, Value];
+        const [a, b, c] = split(v.x!, 2, [2, 3, 2]) as [Value, Value, Value];
         return multiply(multiply(a, c), sumLast(b));
       },
       { x: s(2, 3, 7) },
+    );
+  });
+  it('split and concatenate, by sizes that are fed', async () => {
+    const sizes = input('sizes', [2], 'i64');
+    await holdAgainstDifferences(
+      (v) => {
+        const [a, b] = split(v.x!, 1, ['P', 'Q'], sizes) as [Value, Value];
+        return concatenate([multiply(a, a), concatenate([multiply(b, v.z!), multiply(v.y!, v.y!)], 1)], 1);
+      },
+      {
+        x: { declared: [2, 'P+Q', 3], real: [2, 5, 3] },
+        y: { declared: [2, 'P', 3], real: [2, 2, 3] },
+        z: { declared: [2, 'Q', 3], real: [2, 3, 3] },
+      },
+      { sizes: { value: sizes, feed: { shape: [2], data: BigInt64Array.of(2n, 3n) } } },
     );
   });
   it.each([

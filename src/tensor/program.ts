@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { machineError } from '../base/errors.ts';
+import { keepsMemory } from '../base/malloc.ts';
 import { evaluateDim, type Shape, showShape } from './dim.ts';
 import { type ProgramSpec, toOnnx } from './onnx.ts';
 
@@ -41,6 +42,8 @@ export async function compile(spec: ProgramSpec, options: CompileOptions): Promi
     // Measured: memory patterns hold the largest batch's memory; constant folding turns mapped half-precision
     // weights into float32 copies; prepacking copies weights.
     enableMemPattern: false,
+    // A decoder has many sessions: an arena each would hold the scratch memory of all at once (0.5 B: 4 GB).
+    enableCpuMemArena: !keepsMemory(),
     graphOptimizationLevel: 'disabled',
     logSeverityLevel: 3,
     extra: {

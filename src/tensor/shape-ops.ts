@@ -44,40 +44,71 @@ export function transpose(x: Value, permutation: readonly number[]): Value {
   });
 }
 
-/** Cuts the last dimension into parts of these sizes. */
-export function splitLast(x: Value, sizes: readonly number[]): Value[] {
-  const axis = x.shape.length - 1;
-  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis])
-    throw new ShapeError('splitLast', [x.shape, sizes], 'the parts do not make up the last dimension');
+/**
+ * Cuts a dimension into parts. `sizes` [parts.length] tells their sizes at run time; numbers need none.
+ * The gradient joins those of the parts.
+ */
+export function split(x: Value, axis: number, parts: readonly Dim[], sizes?: Value): Value[] {
+  if (parts.reduce(addDims) !== x.shape[axis])
+    throw new ShapeError('split', [x.shape, parts], `the parts do not make up dimension ${axis}`);
   return apply({
     op: 'Split',
     attributes: { axis },
-    inputs: [x, integers(sizes)],
-    outputs: sizes.map((size) => ({ shape: [...x.shape.slice(0, -1), size] })),
-    backward: (parts) => {
-      if (!parts.every((part) => part !== undefined))
-        throw new Error('splitLast: a part that nothing uses has no gradient');
-      return [concatenate(parts as Value[], axis), undefined];
+    inputs: [x, sizes ?? integers(parts as readonly number[])],
+    outputs: parts.map((part) => ({ shape: x.shape.map((dim, i) => (i === axis ? part : dim)) })),
+    backward: (cotangents) => {
+      if (!cotangents.every((dy) => dy !== undefined))
+        throw new Error('split: a part that nothing uses has no gradient');
+      return [concatenate(cotangents as Value[], axis), undefined];
     },
   });
 }
 
-/** Joins along an axis. Not differentiable: it serves generation and gradients, which need none. */
+/** Joins along an axis. The gradient is cut where the parts meet. */
 export function concatenate(parts: readonly Value[], axis: number): Value {
   const first = parts[0];
   if (first === undefined) throw new RangeError('concatenate: no parts');
+  if (parts.length === 1) return first;
   for (const part of parts)
     if (
       part.shape.length !== first.shape.length ||
       part.shape.some((dim, i) => i !== axis && dim !== first.shape[i])
     )
       throw new ShapeError('concatenate', [first.shape, part.shape], `differ beyond axis ${axis}`);
-  const joined = parts.map((part) => part.shape[axis] as Dim).reduce(addDims);
+  const dims = parts.map((part) => part.shape[axis] as Dim);
   return apply1({
     op: 'Concat',
     attributes: { axis },
     inputs: parts,
-    shape: first.shape.map((dim, i) => (i === axis ? joined : dim)),
+    shape: first.shape.map((dim, i) => (i === axis ? dims.reduce(addDims) : dim)),
+    backward: ([dy]) => {
+      if (!dy) return parts.map(() => undefined);
+      return split(
+        dy,
+        axis,
+        dims,
+        dims.every((dim) => typeof dim === 'number') ? undefined : lengths(parts, axis),
+      );
+    },
+  });
+}
+
+/** [parts.length], i64: how long the parts are along an axis, at run time. */
+function lengths(parts: readonly Value[], axis: number): Value {
+  const one = (part: Value) =>
+    apply1({
+      op: 'Shape',
+      attributes: { start: axis, end: axis + 1 },
+      inputs: [part],
+      shape: [1],
+      dtype: 'i64',
+    });
+  return apply1({
+    op: 'Concat',
+    attributes: { axis: 0 },
+    inputs: parts.map(one),
+    shape: [parts.length],
+    dtype: 'i64',
   });
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packRows, rowLength, type SharedPromptRow, UNSEEN } from './rows.ts';
+import { packRows, type RowBatch, rowLength, rowSegments, type SharedPromptRow, UNSEEN } from './rows.ts';
 
 const tokens = fc
   .array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 6 })
@@ -37,6 +37,27 @@ function slowly(row: SharedPromptRow, length: number) {
   return { slots, visible: slots.map((query) => slots.map((key) => sees(query, key))) };
 }
 
+const couples = fc.array(
+  fc.record({ prompt: tokens, completions: fc.array(tokens, { minLength: 2, maxLength: 2 }) }),
+  { minLength: 1, maxLength: 4 },
+);
+
+/** The places in its row that the token at `at` (index into B·T) sees, by the masks' definition. */
+function placesSeen({ segments, masks, length }: RowBatch, at: number): number[] {
+  const [row, query] = [Math.floor(at / length), at % length];
+  let start = 0;
+  let i = 0;
+  while (query >= start + (segments[i] as number)) start += segments[i++] as number;
+  const own = segments[i] as number;
+  const first = segments[0] as number;
+  const places = [
+    ...(i === 0 ? [] : Array.from({ length: first }, (_, k) => k)),
+    ...Array.from({ length: own }, (_, k) => start + k),
+  ];
+  const line = (row * own + query - start) * places.length;
+  return places.filter((_, k) => (masks[i] as Float32Array)[line + k] === 0);
+}
+
 describe('packed rows', () => {
   it('prompt | first | second, by hand', () => {
     const batch = packRows([
@@ -51,7 +72,9 @@ describe('packed rows', () => {
     expect([...batch.predictions.target].map(Number)).toEqual([11, 12, 13, 21, 22, 31]);
     expect([...batch.predictions.completion]).toEqual([0, 0, 0, 1, 1, 2]);
     const seen = Array.from({ length: 10 }, (_, query) =>
-      [...batch.mask.subarray(5 * query, 5 * query + 5)].map((value) => (value === 0 ? 'x' : '.')).join(''),
+      [...(batch.masks[0] as Float32Array).subarray(5 * query, 5 * query + 5)]
+        .map((value) => (value === 0 ? 'x' : '.'))
+        .join(''),
     );
     expect(seen).toEqual([
       'x....',
@@ -72,6 +95,7 @@ describe('packed rows', () => {
     fc.assert(
       fc.property(sharedRows, (rows) => {
         const batch = packRows(rows);
+        const plain = batch.masks[0] as Float32Array;
         expect(batch.rows).toBe(rows.length);
         expect(batch.length).toBe(Math.max(...rows.map(rowLength)));
         let largest = 0;
@@ -83,7 +107,7 @@ describe('packed rows', () => {
             expect(Number(batch.ids[at])).toBe(token);
             expect(Number(batch.positions[at])).toBe(place);
             largest = Math.max(largest, place);
-            const allowed = [...batch.mask.subarray(at * batch.length, (at + 1) * batch.length)];
+            const allowed = [...plain.subarray(at * batch.length, (at + 1) * batch.length)];
             expect(allowed).toEqual(visible[q]?.map((sees) => (sees ? 0 : Math.fround(UNSEEN))));
           });
         });
@@ -93,42 +117,48 @@ describe('packed rows', () => {
     );
   });
 
-  it('what a prediction can see is exactly its prompt and its completion so far, in order', () => {
-    fc.assert(
-      fc.property(sharedRows, (rows) => {
-        const { predictions, mask, ids, positions, length, completions } = packRows(rows);
-        const wanted = rows.flatMap(({ prompt, completions: texts }) =>
-          texts.map((text) => ({ prompt, text })),
-        );
-        expect(completions).toBe(wanted.length);
-        let n = 0;
-        wanted.forEach(({ prompt, text }, completion) => {
-          text.forEach((target, t) => {
-            const at = predictions.at[n] as number;
-            const base = Math.floor(at / length) * length;
-            const seen = [...mask.subarray(at * length, (at + 1) * length)]
-              .map((value, key) => ({
-                value,
-                token: Number(ids[base + key]),
-                position: Number(positions[base + key]),
-              }))
-              .filter(({ value }) => value === 0)
-              .sort((a, b) => a.position - b.position);
-            // Distinct positions 0, 1, …: what a row of its own would hold.
-            expect(seen.map(({ position }) => position)).toEqual(seen.map((_, place) => place));
-            expect(seen.map(({ token }) => token)).toEqual([...prompt, ...text.slice(0, t)]);
-            expect(Number(predictions.target[n])).toBe(target);
-            expect(predictions.completion[n]).toBe(completion);
-            n++;
+  it.each([
+    ['plain', sharedRows],
+    ['segmented', couples],
+  ])(
+    'what a prediction can see is exactly its prompt and its completion so far, in order (%s)',
+    (kind, some) => {
+      fc.assert(
+        fc.property(some, (rows) => {
+          const batch = packRows(rows, kind === 'plain' ? undefined : (rowSegments(rows) as number[]));
+          const { predictions, ids, positions, length, completions } = batch;
+          expect(batch.segments).toHaveLength(kind === 'plain' ? 1 : 3);
+          const wanted = rows.flatMap(({ prompt, completions: texts }) =>
+            texts.map((text) => ({ prompt, text })),
+          );
+          expect(completions).toBe(wanted.length);
+          let n = 0;
+          wanted.forEach(({ prompt, text }, completion) => {
+            text.forEach((target, t) => {
+              const at = predictions.at[n] as number;
+              const base = Math.floor(at / length) * length;
+              const seen = placesSeen(batch, at)
+                .map((place) => ({
+                  token: Number(ids[base + place]),
+                  position: Number(positions[base + place]),
+                }))
+                .sort((a, b) => a.position - b.position);
+              // Distinct positions 0, 1, …: what a row of its own would hold.
+              expect(seen.map(({ position }) => position)).toEqual(seen.map((_, place) => place));
+              expect(seen.map(({ token }) => token)).toEqual([...prompt, ...text.slice(0, t)]);
+              expect(Number(predictions.target[n])).toBe(target);
+              expect(predictions.completion[n]).toBe(completion);
+              n++;
+            });
           });
-        });
-        expect(
-          [predictions.at, predictions.target, predictions.completion].map(({ length }) => length),
-        ).toEqual([n, n, n]);
-      }),
-      { seed: 21 },
-    );
-  });
+          expect(
+            [predictions.at, predictions.target, predictions.completion].map(({ length }) => length),
+          ).toEqual([n, n, n]);
+        }),
+        { seed: 21 },
+      );
+    },
+  );
 
   it('a token that is not seen weighs nothing, and a row of unseen tokens is no NaN', () => {
     expect(Math.exp(UNSEEN)).toBe(0);

@@ -1,6 +1,6 @@
 import { accumulateGradient } from '../policy/gradient.ts';
+import { packPass } from '../policy/pack.ts';
 import type { Policy } from '../policy/policy.ts';
-import { packRows } from '../text/rows.ts';
 import { microBatches } from './micro-batches.ts';
 import {
   type Optimisation,
@@ -39,7 +39,10 @@ export async function trainLanguage(
     const tokens = rows.reduce((sum, row) => sum + (row.completions[0] as Int32Array).length, 0);
     let loss = 0;
     for (const batch of microBatches(policy, rows, true)) {
-      const packed = packRows(batch.map((r) => rows[r] as (typeof rows)[number]));
+      const packed = packPass(
+        policy,
+        batch.map((r) => rows[r] as (typeof rows)[number]),
+      );
       const logProbs = await accumulateGradient(policy, packed, (items) =>
         new Float64Array(items.length).fill(-1 / tokens),
       );

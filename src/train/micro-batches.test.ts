@@ -28,7 +28,7 @@ const rowOf = (length: number): SharedPromptRow => ({
 const longestOf = (batch: readonly number[], lengths: readonly number[]) =>
   Math.max(...batch.map((i) => lengths[i] as number));
 const savedBytes = (layers: number, rows: number, length: number) =>
-  layers * roomy.programs.savedBytes({ B: rows, T: length, R: 0 });
+  layers * roomy.programs.savedBytes({ B: rows, T: length });
 
 describe('micro-batches', () => {
   it('hold every row once, at most 2048 tokens with padding, and fit into memory where one row does', () => {

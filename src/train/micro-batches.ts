@@ -24,7 +24,7 @@ export function microBatches(
   const layers = forGradient ? policy.config.layers : 1;
   return batches.flatMap((batch) => {
     const longest = Math.max(...batch.map((i) => lengths[i] as number));
-    const bytesPerRow = layers * policy.programs.savedBytes({ B: 1, T: longest, R: 0 });
+    const bytesPerRow = layers * policy.programs.savedBytes({ B: 1, T: longest });
     const scoresPerRow = policy.config.heads * longest ** 2;
     const fit = Math.max(
       1,

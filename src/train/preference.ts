@@ -1,8 +1,8 @@
 import { Random } from '../base/random.ts';
 import { accumulateGradient } from '../policy/gradient.ts';
 import { completionLogProbs } from '../policy/log-probs.ts';
+import { packPass } from '../policy/pack.ts';
 import type { Policy } from '../policy/policy.ts';
-import { packRows } from '../text/rows.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { microBatches } from './micro-batches.ts';
 import {
@@ -56,7 +56,10 @@ export async function trainPreference(
     for (const batch of microBatches(policy, rows, true)) {
       await accumulateGradient(
         policy,
-        packRows(batch.map((r) => rows[r] as ReturnType<typeof sharedRow>)),
+        packPass(
+          policy,
+          batch.map((r) => rows[r] as ReturnType<typeof sharedRow>),
+        ),
         (logProbs) => {
           const slopes = new Float64Array(logProbs.length);
           batch.forEach((r, k) => {
@@ -91,7 +94,10 @@ export async function scorePairs(
   for (const batch of microBatches(policy, rows, false)) {
     const logProbs = await completionLogProbs(
       policy,
-      packRows(batch.map((i) => rows[i] as ReturnType<typeof sharedRow>)),
+      packPass(
+        policy,
+        batch.map((i) => rows[i] as ReturnType<typeof sharedRow>),
+      ),
     );
     batch.forEach((i, k) => {
       const [chosen, rejected] = [logProbs[2 * k], logProbs[2 * k + 1]];
