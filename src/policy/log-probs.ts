@@ -21,7 +21,7 @@ export async function completionLogProbs(policy: Policy, batch: RowBatch): Promi
   // Two buffers take turns; what a layer leaves behind is given back before the next.
   const buffers = [hidden.data as Float32Array, arena.allocate(hidden.data.length)];
   for (let layer = 0; layer < policy.config.layers; layer++) {
-    const program = await programs.forward(layer, batch.segments.length, false);
+    const program = await programs.score(layer, batch.segments.length);
     const free = buffers[(layer + 1) % 2] as Float32Array;
     hidden = (await program.run({ hidden, ...shared(layer), ...policy.layerFeeds(layer) }, () => free))
       .out as HostTensor;

@@ -9,7 +9,7 @@ import { scale } from '../tensor/elementwise.ts';
 import { gatherRows } from '../tensor/gather.ts';
 import { gradients, topological } from '../tensor/gradients.ts';
 import type { FileTensor } from '../tensor/onnx.ts';
-import { compile, type Program } from '../tensor/program.ts';
+import { compile, compileModes, type Program } from '../tensor/program.ts';
 import { input, type Value } from '../tensor/value.ts';
 
 /** How the weights reach the programs: mapped from their files (frozen), or fed (trained in full). */
@@ -33,24 +33,29 @@ interface TrainedLayer {
 }
 
 /**
- * The compiled parts of a decoder, made when first used. With frozen weights every layer has programs of its
- * own, bound to its weights; with fed weights all layers share one of each kind.
+ * The compiled parts of a decoder, made when first used. With frozen weights every layer has programs of its own,
+ * bound to its weights; with fed weights all layers share them. What runs over the same weights (forward and
+ * backward of a layer, the head's ways) is one session, so that the weights are mapped once.
  */
 export class Programs {
   readonly #residence: Residence;
-  readonly #made = new Map<string, Promise<Program>>();
+  readonly #made = new Map<string, Promise<Record<string, Program>>>();
   readonly #layers = new Map<number, TrainedLayer>();
+  /** Scoring between training steps uses the sessions that are there. */
+  #lastKind: LayerKind = 'score';
 
   constructor(residence: Residence) {
     this.#residence = residence;
   }
 
-  /** hidden → out, and the values that the backward pass will take, if it is asked for them. */
+  /** hidden → out, without a backward pass to come. */
+  score(layer: number, segments: number): Promise<Program> {
+    return this.#layerProgram(layer, segments, this.#lastKind, 'score');
+  }
+
+  /** hidden → out, and, where the backward pass is to be from saved values, these. */
   forward(layer: number, segments: number, saving: boolean): Promise<Program> {
-    return this.#layerProgram(`${saving ? 'forward-saving' : 'forward'}-${segments}`, layer, () => {
-      const { graph, saved } = this.#layer(segments);
-      return { graph, outputs: { out: graph.out, ...(saving ? saved : {}) } };
-    });
+    return this.#layerProgram(layer, segments, saving ? 'saving' : 'again', 'forward');
   }
 
   /**
@@ -59,32 +64,31 @@ export class Programs {
    * embeddings has no use for dHidden.
    */
   backward(layer: number, segments: number, saving: boolean): Promise<Program> {
-    const skipHidden = layer === 0 && this.#residence.files !== null;
-    return this.#layerProgram(`${saving ? 'backward-saved' : 'backward-again'}-${segments}`, layer, () => {
-      const { graph, gradients: all, gradientOut, saved } = this.#layer(segments);
-      const outputs = Object.entries(all).filter(([name]) => !(skipHidden && name === 'd.hidden'));
-      const more = { dOut: gradientOut, ...(saving ? saved : {}) };
-      return { graph, outputs: Object.fromEntries(outputs), more };
-    });
+    return this.#layerProgram(layer, segments, saving ? 'saving' : 'again', 'backward');
   }
 
   /** hidden, past keys and values → out, keys, values. */
   decode(layer: number): Promise<Program> {
-    return this.#layerProgram('decode', layer, () => {
-      const graph = layerGraph(this.#residence.config, this.#residence.lora, 'past');
-      return { graph, outputs: { out: graph.out, ...graph.present } };
+    const { config, lora, files } = this.#residence;
+    return this.#make(files === null ? 'decode' : `decode-${layer}`, 'decode', () => {
+      const graph = layerGraph(config, lora, 'past');
+      const mode = { feeds: layerFeeds(graph), outputs: { out: graph.out, ...graph.present } };
+      return { weights: graph.weights, prefix: layerPrefix(layer), modes: { decode: mode } };
     });
   }
 
   /** ids [B, T] → hidden [B, T, D]. */
   embed(): Promise<Program> {
     const { config } = this.#residence;
-    return this.#make('embed', () => {
+    return this.#make('embed', 'embed', () => {
       const table = input(EMBEDDING, [config.vocabSize, config.hiddenSize]);
       const ids = input('ids', ['B', 'T'], 'i64');
       const rows = gatherRows(table, ids);
       const hidden = config.embeddingScale === 1 ? rows : scale(rows, config.embeddingScale);
-      return { feeds: { ids }, weights: new Map([[EMBEDDING, table]]), outputs: { hidden } };
+      return {
+        weights: new Map([[EMBEDDING, table]]),
+        modes: { embed: { feeds: { ids }, outputs: { hidden } } },
+      };
     });
   }
 
@@ -93,16 +97,23 @@ export class Programs {
    * gradients of Σ g·logProb with respect to the hidden states and what is trained.
    */
   head(kind: 'logProbs' | 'logits' | 'gradients'): Promise<Program> {
-    return this.#make(`head-${kind}`, () => {
-      const graph = headGraph(this.#residence.config);
-      const { hidden, targets, weights, logProbs, logits } = graph;
-      if (kind === 'logits') return { feeds: { hidden }, weights, outputs: { logits } };
-      if (kind === 'logProbs') return { feeds: { hidden, targets }, weights, outputs: { logProbs } };
+    return this.#make('head', kind, () => {
+      const { hidden, targets, weights, logProbs, logits } = headGraph(this.#residence.config);
       const g = input('g', ['N', 1]);
       const trained = new Map([['hidden', hidden], ...(this.#residence.files === null ? weights : [])]);
       const grads = gradients([{ value: logProbs, cotangent: g }], [...trained.values()]);
       const named = [...trained.keys()].map((name, i) => [`d.${name}`, grads[i] as Value]);
-      return { feeds: { hidden, targets, g }, weights, outputs: { logProbs, ...Object.fromEntries(named) } };
+      return {
+        weights,
+        modes: {
+          logits: { feeds: { hidden }, outputs: { logits } },
+          logProbs: { feeds: { hidden, targets }, outputs: { logProbs } },
+          gradients: {
+            feeds: { hidden, targets, g },
+            outputs: { logProbs, ...Object.fromEntries(named) },
+          },
+        },
+      };
     });
   }
 
@@ -116,7 +127,8 @@ export class Programs {
   }
 
   async dispose(): Promise<void> {
-    for (const program of this.#made.values()) await (await program).dispose();
+    for (const programs of this.#made.values())
+      for (const program of Object.values(await programs)) await program.dispose();
     this.#made.clear();
   }
 
@@ -130,58 +142,93 @@ export class Programs {
     return made;
   }
 
-  #layerProgram(
-    kind: string,
-    layer: number,
-    build: () => { graph: LayerGraph; outputs: Record<string, Value>; more?: Record<string, Value> },
-  ): Promise<Program> {
-    const key = this.#residence.files === null ? kind : `${kind}-${layer}`;
-    return this.#make(key, () => {
-      const { graph, outputs, more } = build();
-      const { hidden, shared, past, adapters, weights } = graph;
-      const feeds = { hidden, ...shared, ...(past ?? {}), ...Object.fromEntries(adapters), ...(more ?? {}) };
-      return { feeds, weights, prefix: layerPrefix(layer), outputs };
+  #layerProgram(layer: number, segments: number, kind: LayerKind, mode: LayerMode): Promise<Program> {
+    const { files } = this.#residence;
+    this.#lastKind = kind;
+    const place = files === null ? '' : `-${layer}`;
+    return this.#make(`layer${place}-of-${segments}-${kind}`, mode, () => {
+      const trained = this.#layer(segments);
+      const modes = layerModes(trained, kind, layer === 0 && files !== null);
+      return { weights: trained.graph.weights, prefix: layerPrefix(layer), modes };
     });
   }
 
-  #make(key: string, build: () => Parts): Promise<Program> {
+  async #make(key: string, mode: string, build: () => Parts): Promise<Program> {
     let made = this.#made.get(key);
     if (made === undefined) {
       made = this.#compile(build());
       this.#made.set(key, made);
     }
-    return made;
+    return (await made)[mode] as Program;
   }
 
-  #compile({ feeds, weights, prefix = '', outputs }: Parts): Promise<Program> {
+  async #compile({ weights, prefix = '', modes }: Parts): Promise<Record<string, Program>> {
     const { files, threads } = this.#residence;
-    const inputs = { ...feeds };
     const bound = new Map<Value, FileTensor>();
     let folder: string | undefined;
-    const needed = neededValues(Object.values(outputs), new Set(Object.values(feeds)));
-    for (const [name, value] of weights) {
-      if (!needed.has(value)) continue;
-      if (files === null) {
-        inputs[name] = value;
-        continue;
+    const specs = Object.entries(modes).map(([mode, { feeds, outputs }]) => {
+      const needed = neededValues(Object.values(outputs), new Set(Object.values(feeds)));
+      const inputs = { ...feeds };
+      for (const [name, value] of weights) {
+        if (!needed.has(value)) continue;
+        if (files === null) {
+          inputs[name] = value;
+          continue;
+        }
+        const entry = files.get(prefix + name) as TensorEntry;
+        folder ??= dirname(entry.file);
+        bound.set(value, fileTensor(entry));
       }
-      const entry = files.get(prefix + name) as TensorEntry;
-      folder ??= dirname(entry.file);
-      bound.set(value, fileTensor(entry));
-    }
-    const used = Object.fromEntries(Object.entries(inputs).filter(([, value]) => needed.has(value)));
-    const place = folder === undefined ? {} : { folder };
-    return compile({ inputs: used, outputs, files: bound }, { threads, ...place });
+      const used = Object.fromEntries(Object.entries(inputs).filter(([, value]) => needed.has(value)));
+      return [mode, { inputs: used, outputs }] as const;
+    });
+    const options = { threads, ...(folder === undefined ? {} : { folder }) };
+    const [only, ...others] = specs;
+    if (only !== undefined && others.length === 0)
+      return { [only[0]]: await compile({ ...only[1], files: bound }, options) };
+    return compileModes(Object.fromEntries(specs), bound, options);
   }
 }
 
-/** What a program is made of; weights are fed or mapped as the residence says. */
+/** What programs over the same weights are made of; the weights are fed or mapped as the residence says. */
 interface Parts {
-  readonly feeds: Readonly<Record<string, Value>>;
   readonly weights: ReadonlyMap<string, Value>;
   /** In front of the weights' names in the checkpoint. */
   readonly prefix?: string;
+  readonly modes: Readonly<Record<string, ModeParts>>;
+}
+
+interface ModeParts {
+  readonly feeds: Readonly<Record<string, Value>>;
   readonly outputs: Readonly<Record<string, Value>>;
+}
+
+/** What a layer's session can do: only score, or train from saved values, or by computing them again. */
+type LayerKind = 'score' | 'saving' | 'again';
+type LayerMode = 'score' | 'forward' | 'backward';
+
+function layerModes(
+  { graph, gradients: all, gradientOut, saved }: TrainedLayer,
+  kind: LayerKind,
+  skipHidden: boolean,
+): Partial<Record<LayerMode, ModeParts>> {
+  const feeds = layerFeeds(graph);
+  const score = { feeds, outputs: { out: graph.out } };
+  if (kind === 'score') return { score };
+  const outputs = Object.fromEntries(
+    Object.entries(all).filter(([name]) => !(skipHidden && name === 'd.hidden')),
+  );
+  const back = { ...feeds, dOut: gradientOut };
+  if (kind === 'again') return { score, forward: score, backward: { feeds: back, outputs } };
+  return {
+    score,
+    forward: { feeds, outputs: { out: graph.out, ...saved } },
+    backward: { feeds: { ...back, ...saved }, outputs },
+  };
+}
+
+function layerFeeds({ hidden, shared, past, adapters }: LayerGraph): Record<string, Value> {
+  return { hidden, ...shared, ...past, ...Object.fromEntries(adapters) };
 }
 
 function fileTensor(entry: TensorEntry): FileTensor {

@@ -8,7 +8,7 @@ import { gradients } from './gradients.ts';
 import { linear } from './matmul.ts';
 import { rmsNorm } from './neural.ts';
 import { toOnnx } from './onnx.ts';
-import { compile, type HostTensor, type Program } from './program.ts';
+import { compile, compileModes, type HostTensor, type Program } from './program.ts';
 import { constant, input, type Value } from './value.ts';
 
 const programs: Program[] = [];
@@ -153,5 +153,54 @@ describe('tensors that stay in their file', () => {
       { x, ids: { data: BigInt64Array.of(2n, 0n), shape: [2] } },
     );
     expect(both).toEqual({ taken: [3, -1, 1, -2], y: [8, 9, 29] });
+  });
+});
+
+describe('modes: several programs over the same files in one session', () => {
+  const weight = input('weight', [3, 2]);
+  const rows = input('x', ['N', 2]);
+  const scaling = input('scaling', [3]);
+  const products = linear(rows, weight);
+  const y = exponential(products);
+  const cotangent = input('dy', ['N', 3]);
+  const [dx] = gradients([{ value: multiply(y, scaling), cotangent }], [rows]) as [Value];
+  const numbers = Float32Array.of(0.5, -0.25, 0.125, 1, 0.75, -1);
+  const bits = Uint16Array.from(new Uint32Array(numbers.buffer), (word) => word >>> 16);
+  const files = new Map([
+    [weight, { dtype: 'BF16', shape: [3, 2], location: 'modes.bin', offset: 0, length: 12 } as const],
+  ]);
+  const specs = {
+    forward: { inputs: { x: rows }, outputs: { y } },
+    saving: { inputs: { x: rows }, outputs: { y, products } },
+    // Cut at what the second mode puts out.
+    backward: { inputs: { products, scaling, dy: cotangent }, outputs: { dx } },
+  };
+  const feeds: Record<string, HostTensor> = {
+    x: { data: Float32Array.of(1, 2, -1, 0.5), shape: [2, 2] },
+    scaling: vector(1, 2, 3),
+    dy: { data: Float32Array.of(1, 0, -1, 0.5, 2, 1), shape: [2, 3] },
+  };
+
+  it('each gives what it gives alone, in any order, for any number of rows', async () => {
+    writeFileSync(join(folder, 'modes.bin'), bits);
+    const modes = await compileModes(specs, files, { threads: 1, folder });
+    programs.push(modes.forward);
+    const { products: saved } = await modes.saving.run(feeds, allocate);
+    const all = { ...feeds, products: saved as HostTensor };
+    for (const name of ['backward', 'forward', 'saving', 'forward'] as const) {
+      const alone = await compile({ ...specs[name], files }, { threads: 1, folder });
+      programs.push(alone);
+      expect(await modes[name].run(all, allocate)).toEqual(await alone.run(all, allocate));
+    }
+    const one = { x: { data: Float32Array.of(3, 1), shape: [1, 2] } };
+    expect((await modes.forward.run(one, allocate)).y?.shape).toEqual([1, 3]);
+  });
+
+  it('wants only its own inputs, and says which one lacks', async () => {
+    writeFileSync(join(folder, 'modes.bin'), bits);
+    const modes = await compileModes(specs, files, { threads: 1, folder });
+    await expect(modes.backward.run(feeds, allocate)).rejects.toThrow('program: input products is not fed');
+    await modes.forward.dispose();
+    await modes.backward.dispose();
   });
 });

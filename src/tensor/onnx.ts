@@ -1,7 +1,7 @@
 import type { Shape } from './dim.ts';
 import { topological } from './gradients.ts';
 import { MessageWriter } from './protobuf.ts';
-import type { Attribute, DType, Value } from './value.ts';
+import { type Attribute, constant, type DType, type Value } from './value.ts';
 
 /** A tensor that stays in its file: the runtime maps it. `offset` and `length` in bytes. */
 export interface FileTensor {
@@ -35,67 +35,168 @@ const IR_VERSION = 10;
  * Throws when an output needs a value that is neither fed, in a file, nor constant.
  */
 export function toOnnx(spec: ProgramSpec): Uint8Array {
-  const names = new Map<Value, string>();
+  const weights = storedWeights(spec.files);
+  const body = writeBody(spec, weights, counter(), true);
   const graph = new MessageWriter();
-  for (const [name, value] of Object.entries(spec.inputs)) names.set(value, name);
+  for (const node of body.nodes) graph.message(1, node);
+  graph.text(2, 'winnow');
+  for (const initializer of [...weights.initializers, ...body.initializers]) graph.message(5, initializer);
+  for (const [name, value] of Object.entries(spec.inputs)) graph.message(11, valueInfo(name, value));
+  for (const [name, value] of Object.entries(spec.outputs)) graph.message(12, valueInfo(name, value));
+  return modelMessage(graph);
+}
+
+/** The input that chooses a modal program's mode: its place in the list, i64. */
+export const MODE = 'mode';
+
+/**
+ * Several programs over the same file tensors as one model, so that the runtime maps the tensors once: nested `If`
+ * nodes choose the mode that runs. The model's inputs are those of all modes: what another mode needs is fed with its
+ * symbolic dimensions at zero. Its outputs are called o0, o1, …, in the order of each mode's own.
+ */
+export function toModalOnnx(
+  modes: readonly Omit<ProgramSpec, 'files'>[],
+  files: ProgramSpec['files'],
+): Uint8Array {
+  const weights = storedWeights(files);
+  const next = counter();
+  const outputs = Math.max(...modes.map((mode) => Object.keys(mode.outputs).length));
+  const bodies = modes.map((mode) => writeBody(mode, weights, next, false));
+  const nothing = next('c');
+  const graph = new MessageWriter();
+  const conditions: MessageWriter[] = [];
+  const ofModes = (from: number): MessageWriter => {
+    const body = bodies[from] as Body;
+    const branch = (wanted: Body | null): MessageWriter => {
+      if (wanted === null) return ofModes(from + 1);
+      const message = new MessageWriter();
+      for (const node of wanted.nodes) message.message(1, node);
+      const padding = Array.from({ length: outputs - wanted.outputs.length }, () => next('v'));
+      for (const name of padding) message.message(1, nodeMessage('Identity', '', {}, [nothing], [name]));
+      message.text(2, `mode ${from}`);
+      for (const initializer of wanted.initializers) message.message(5, initializer);
+      for (const name of [...wanted.outputs, ...padding]) message.message(12, namedFloat(name));
+      return message;
+    };
+    if (from === bodies.length - 1) return branch(body);
+    const [which, chosen] = [next('c'), next('v')];
+    graph.message(5, constantTensor(which, constant(BigInt64Array.of(BigInt(from)))));
+    conditions.push(nodeMessage('Equal', '', {}, [MODE, which], [chosen]));
+    const names = Array.from({ length: outputs }, (_, i) => (from === 0 ? `o${i}` : next('v')));
+    const choice = nodeMessage('If', '', {}, [chosen], names)
+      .message(5, graphAttribute('then_branch', branch(body)))
+      .message(5, graphAttribute('else_branch', branch(null)));
+    if (from === 0) return choice;
+    const inner = new MessageWriter().message(1, choice).text(2, `modes from ${from}`);
+    for (const name of names) inner.message(12, namedFloat(name));
+    return inner;
+  };
+  const choice = ofModes(0);
+  for (const node of [...conditions, choice]) graph.message(1, node);
+  graph.text(2, 'winnow');
+  for (const initializer of weights.initializers) graph.message(5, initializer);
+  graph.message(5, constantTensor(nothing, constant(new Float32Array(0), [0])));
+  graph.message(11, valueInfo(MODE, constant(new BigInt64Array(1))));
+  // With their shapes: without, the runtime cannot tell which results may take the place of what they are made of.
+  const inputs = new Map(modes.flatMap((mode) => Object.entries(mode.inputs)));
+  for (const [name, value] of inputs) graph.message(11, valueInfo(name, value));
+  for (let i = 0; i < outputs; i++) graph.message(12, namedFloat(`o${i}`));
+  return modelMessage(graph);
+}
+
+function counter(): (prefix: string) => string {
+  let count = 0;
+  return (prefix) => `${prefix}${count++}`;
+}
+
+interface StoredWeights {
+  readonly initializers: readonly MessageWriter[];
+  /** The name of each file tensor's initializer, and whether it is half precision. */
+  readonly names: ReadonlyMap<Value, { readonly name: string; readonly half: boolean }>;
+}
+
+function storedWeights(files: ProgramSpec['files']): StoredWeights {
+  const entries = [...(files ?? [])];
+  return {
+    initializers: entries.map(([, tensor], i) => externalTensor(`w${i}`, tensor)),
+    names: new Map(entries.map(([value, { dtype }], i) => [value, { name: `w${i}`, half: dtype !== 'F32' }])),
+  };
+}
+
+interface Body {
+  readonly nodes: readonly MessageWriter[];
+  readonly initializers: readonly MessageWriter[];
+  /** Names of the outputs, in order. */
+  readonly outputs: readonly string[];
+}
+
+/** The nodes of one program. `own`: outputs are called by their own names, else by fresh ones. */
+function writeBody(
+  { inputs, outputs }: Omit<ProgramSpec, 'files'>,
+  weights: StoredWeights,
+  next: (prefix: string) => string,
+  own: boolean,
+): Body {
+  const names = new Map<Value, string>();
+  for (const [name, value] of Object.entries(inputs)) names.set(value, name);
   const nodes: MessageWriter[] = [];
-  const half = new Map<Value, string>();
   const initializers: MessageWriter[] = [];
-  for (const [value, tensor] of spec.files ?? []) {
-    const name = `w${initializers.length}`;
-    initializers.push(externalTensor(name, tensor));
+  const half = new Map<Value, string>();
+  for (const [value, { name, half: isHalf }] of weights.names) {
     names.set(value, name);
-    if (tensor.dtype !== 'F32') half.set(value, name);
+    if (isHalf) half.set(value, name);
   }
   const stop = new Set(names.keys());
   const copies: [string, Value][] = [];
-  for (const [name, value] of Object.entries(spec.outputs)) {
-    if (names.has(value) || value.producer === null) copies.push([name, value]);
-    else names.set(value, name);
-  }
-  let count = 0;
+  const outputNames = Object.entries(outputs).map(([name, value]) => {
+    const called = own ? name : next('v');
+    if (names.has(value) || value.producer === null) copies.push([called, value]);
+    else names.set(value, called);
+    return called;
+  });
   const cast = (from: string, to: string) =>
     nodes.push(nodeMessage('Cast', '', { to: ELEMENT_TYPE.f32 }, [from], [to]));
   const nameOf = (value: Value): string => {
     const stored = half.get(value);
     if (stored !== undefined) {
       half.delete(value);
-      names.set(value, `${stored}_f32`);
-      cast(stored, `${stored}_f32`);
+      const single = own ? `${stored}_f32` : next('v');
+      names.set(value, single);
+      cast(stored, single);
     }
     const known = names.get(value);
     if (known !== undefined) return known;
     if (value.constant === null)
       throw new Error(`program needs ${value.label}, which is neither fed nor computed`);
-    const name = `c${count++}`;
+    const name = next('c');
     names.set(value, name);
     initializers.push(constantTensor(name, value));
     return name;
   };
-  for (const node of topological(Object.values(spec.outputs), stop)) {
+  for (const node of topological(Object.values(outputs), stop)) {
     // Rows are taken from a half-precision table before the cast: the table is large, the rows are few.
     const table = node.op === 'Gather' ? half.get(node.inputs[0] as Value) : undefined;
-    const inputs = node.inputs.map((value, i) => (i === 0 && table !== undefined ? table : nameOf(value)));
-    const outputs = node.outputs.map((value) => {
+    const operands = node.inputs.map((value, i) => (i === 0 && table !== undefined ? table : nameOf(value)));
+    const results = node.outputs.map((value) => {
       // An output that the graph is cut at is fed, and must not be defined a second time.
       if (stop.has(value)) return '';
-      const name = names.get(value) ?? `v${count++}`;
+      const name = names.get(value) ?? next('v');
       names.set(value, name);
       return name;
     });
-    if (table === undefined) nodes.push(nodeMessage(node.op, node.domain, node.attributes, inputs, outputs));
+    if (table === undefined)
+      nodes.push(nodeMessage(node.op, node.domain, node.attributes, operands, results));
     else {
-      nodes.push(nodeMessage(node.op, node.domain, node.attributes, inputs, [`${table}_rows`]));
-      cast(`${table}_rows`, outputs[0] as string);
+      const rows = `${results[0]}_half`;
+      nodes.push(nodeMessage(node.op, node.domain, node.attributes, operands, [rows]));
+      cast(rows, results[0] as string);
     }
   }
   for (const [name, value] of copies) nodes.push(nodeMessage('Identity', '', {}, [nameOf(value)], [name]));
+  return { nodes, initializers, outputs: outputNames };
+}
 
-  for (const node of nodes) graph.message(1, node);
-  graph.text(2, 'winnow');
-  for (const initializer of initializers) graph.message(5, initializer);
-  for (const [name, value] of Object.entries(spec.inputs)) graph.message(11, valueInfo(name, value));
-  for (const [name, value] of Object.entries(spec.outputs)) graph.message(12, valueInfo(name, value));
+function modelMessage(graph: MessageWriter): Uint8Array {
   return new MessageWriter()
     .integer(1, IR_VERSION)
     .text(2, 'winnow')
@@ -131,6 +232,11 @@ function attributeMessage(name: string, value: Attribute): MessageWriter {
   return message.integer(20, 7);
 }
 
+// AttributeProto: g = 6, type GRAPH 5.
+function graphAttribute(name: string, graph: MessageWriter): MessageWriter {
+  return new MessageWriter().text(1, name).message(6, graph).integer(20, 5);
+}
+
 // TensorProto: dims = 1, data_type = 2, name = 8, raw_data = 9, external_data = 13, data_location = 14 (EXTERNAL 1).
 function constantTensor(name: string, value: Value): MessageWriter {
   const data = value.constant as Float32Array | BigInt64Array;
@@ -157,6 +263,12 @@ function valueInfo(name: string, value: Value): MessageWriter {
   const type = new MessageWriter()
     .integer(1, ELEMENT_TYPE[value.dtype])
     .message(2, shapeMessage(value.shape));
+  return new MessageWriter().text(1, name).message(2, new MessageWriter().message(1, type));
+}
+
+/** A float32 value whose shape is told by what comes. */
+function namedFloat(name: string): MessageWriter {
+  const type = new MessageWriter().integer(1, ELEMENT_TYPE.f32);
   return new MessageWriter().text(1, name).message(2, new MessageWriter().message(1, type));
 }
 

@@ -2,7 +2,8 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { machineError } from '../base/errors.ts';
 import { keepsMemory } from '../base/malloc.ts';
 import { evaluateDim, type Shape, showShape } from './dim.ts';
-import { type ProgramSpec, toOnnx } from './onnx.ts';
+import { MODE, type ProgramSpec, toModalOnnx, toOnnx } from './onnx.ts';
+import type { Value } from './value.ts';
 
 /** A tensor in the host's memory, row-major. */
 export interface HostTensor {
@@ -35,7 +36,62 @@ export interface Program {
 
 /** Compiles the part of the graph between the inputs and outputs of `spec` for the CPU. */
 export async function compile(spec: ProgramSpec, options: CompileOptions): Promise<Program> {
-  const session = await InferenceSession.create(toOnnx(spec), {
+  const session = await createSession(toOnnx(spec), options);
+  const outputs = Object.keys(spec.outputs);
+  return {
+    run: (feeds, allocate) => runSession(session, spec, feeds, allocate, { outputs, more: {} }),
+    dispose: () => session.release(),
+  };
+}
+
+/**
+ * Compiles several programs over the same file tensors into one session, which maps the tensors once. Disposing of
+ * one disposes of all.
+ */
+export async function compileModes<Mode extends string>(
+  specs: Readonly<Record<Mode, Omit<ProgramSpec, 'files'>>>,
+  files: ProgramSpec['files'],
+  options: CompileOptions,
+): Promise<Record<Mode, Program>> {
+  const modes = Object.entries(specs) as [Mode, Omit<ProgramSpec, 'files'>][];
+  const session = await createSession(
+    toModalOnnx(
+      modes.map(([, spec]) => spec),
+      files,
+    ),
+    options,
+  );
+  const all = new Map(modes.flatMap(([, spec]) => Object.entries(spec.inputs)));
+  let released: Promise<void> | undefined;
+  const programs = modes.map(([mode, spec], index): [Mode, Program] => {
+    const outputs = Object.keys(spec.outputs).map((_, i) => `o${i}`);
+    const more: Record<string, Tensor> = { [MODE]: new Tensor('int64', BigInt64Array.of(BigInt(index)), []) };
+    for (const [name, value] of all) if (!(name in spec.inputs)) more[name] = nothing(value);
+    return [
+      mode,
+      {
+        run: (feeds, allocate) => runSession(session, spec, feeds, allocate, { outputs, more }),
+        async dispose() {
+          released ??= session.release();
+          await released;
+        },
+      },
+    ];
+  });
+  return Object.fromEntries(programs) as Record<Mode, Program>;
+}
+
+/** What is fed for an input that only other modes need: symbolic dimensions at zero. */
+function nothing({ shape, dtype }: Value): Tensor {
+  const dims = shape.map((dim) => (typeof dim === 'number' ? dim : 0));
+  const length = dims.reduce((product, dim) => product * dim, 1);
+  return dtype === 'f32'
+    ? new Tensor('float32', new Float32Array(length), dims)
+    : new Tensor('int64', new BigInt64Array(length), dims);
+}
+
+function createSession(model: Uint8Array, options: CompileOptions): Promise<InferenceSession> {
+  return InferenceSession.create(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
@@ -55,51 +111,60 @@ export async function compile(spec: ProgramSpec, options: CompileOptions): Promi
       },
     },
   });
+}
+
+/** How a program's outputs are called in its session, and what the session must be fed beside its inputs. */
+interface Plug {
+  readonly outputs: readonly string[];
+  readonly more: Readonly<Record<string, Tensor>>;
+}
+
+async function runSession(
+  session: InferenceSession,
+  spec: Omit<ProgramSpec, 'files'>,
+  feeds: Readonly<Record<string, HostTensor>>,
+  allocate: Allocate,
+  plug: Plug,
+): Promise<Record<string, HostTensor & { readonly data: Float32Array }>> {
   const inputs = Object.entries(spec.inputs);
-  const outputs = Object.entries(spec.outputs);
-  return {
-    async run(feeds, allocate) {
-      const bindings: Record<string, number> = {};
-      const fed: Record<string, Tensor> = {};
-      for (const [name, value] of inputs) {
-        const feed = feeds[name];
-        if (feed === undefined) throw new Error(`program: input ${name} is not fed`);
-        bind(name, value.shape, feed.shape, bindings);
-        fed[name] =
-          feed.data instanceof Float32Array
-            ? new Tensor('float32', feed.data, feed.shape)
-            : new Tensor('int64', feed.data, feed.shape);
-      }
-      // Expressions such as P+T can be held against a feed only once all symbols are bound.
-      for (const [name, value] of inputs)
-        if (value.shape.some((dim, i) => evaluateDim(dim, bindings) !== fed[name]?.dims[i]))
-          throw misfit(name, value.shape, fed[name]?.dims ?? []);
-      const fetches: Record<string, Tensor> = {};
-      const results: Record<string, HostTensor & { data: Float32Array }> = {};
-      for (const [name, value] of outputs) {
-        const shape = value.shape.map((dim) => evaluateDim(dim, bindings));
-        const data = allocate(shape.reduce((product, dim) => product * dim, 1));
-        results[name] = { data, shape };
-        fetches[name] = new Tensor('float32', data, shape);
-      }
-      try {
-        await session.run(fed, fetches);
-      } catch (cause) {
-        if (cause instanceof Error && /alloc/i.test(cause.message))
-          throw machineError(
-            'out-of-memory',
-            'the engine could not allocate memory',
-            {
-              remedy: 'Lower text.maxLength or training.batchSize, or run fewer workers',
-            },
-            cause,
-          );
-        throw cause;
-      }
-      return results;
-    },
-    dispose: () => session.release(),
-  };
+  const bindings: Record<string, number> = {};
+  const fed: Record<string, Tensor> = { ...plug.more };
+  for (const [name, value] of inputs) {
+    const feed = feeds[name];
+    if (feed === undefined) throw new Error(`program: input ${name} is not fed`);
+    bind(name, value.shape, feed.shape, bindings);
+    fed[name] =
+      feed.data instanceof Float32Array
+        ? new Tensor('float32', feed.data, feed.shape)
+        : new Tensor('int64', feed.data, feed.shape);
+  }
+  // Expressions such as P+T can be held against a feed only once all symbols are bound.
+  for (const [name, value] of inputs)
+    if (value.shape.some((dim, i) => evaluateDim(dim, bindings) !== fed[name]?.dims[i]))
+      throw misfit(name, value.shape, fed[name]?.dims ?? []);
+  const fetches: Record<string, Tensor> = {};
+  const results: Record<string, HostTensor & { data: Float32Array }> = {};
+  Object.entries(spec.outputs).forEach(([name, value], i) => {
+    const shape = value.shape.map((dim) => evaluateDim(dim, bindings));
+    const data = allocate(shape.reduce((product, dim) => product * dim, 1));
+    results[name] = { data, shape };
+    fetches[plug.outputs[i] as string] = new Tensor('float32', data, shape);
+  });
+  try {
+    await session.run(fed, fetches);
+  } catch (cause) {
+    if (cause instanceof Error && /alloc/i.test(cause.message))
+      throw machineError(
+        'out-of-memory',
+        'the engine could not allocate memory',
+        {
+          remedy: 'Lower text.maxLength or training.batchSize, or run fewer workers',
+        },
+        cause,
+      );
+    throw cause;
+  }
+  return results;
 }
 
 function bind(

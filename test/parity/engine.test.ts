@@ -131,7 +131,7 @@ async function allLogits(policy: Policy, golden: Golden): Promise<Float32Array[]
     const shared = sharedFeeds(policy, batch);
     let hidden = await embed(policy, batch);
     for (let layer = 0; layer < config.layers; layer++) {
-      const program = await programs.forward(layer, 1, false);
+      const program = await programs.score(layer, 1);
       hidden = (await program.run({ hidden, ...shared(layer), ...policy.layerFeeds(layer) }, allocate))
         .out as HostTensor;
     }
