@@ -287,10 +287,10 @@ describe.each([
   });
 });
 
-describe('TRL: ten steps of DPOTrainer, llama', () => {
-  async function holdTraining(policy: Policy, golden: GoldenTraining): Promise<void> {
+describe('TRL: ten steps of DPOTrainer', () => {
+  async function holdTraining(name: string, policy: Policy, golden: GoldenTraining): Promise<void> {
     const pairs = tokenized(golden.pairs);
-    const reference = await withPolicy('llama', { method: 'none' }, (start) => scorePairs(start, pairs));
+    const reference = await withPolicy(name, { method: 'none' }, (start) => scorePairs(start, pairs));
     const losses = async () =>
       (await scorePairs(policy, pairs)).map((score, i) => {
         const { chosen: refChosen, rejected: refRejected } = reference[i] as {
@@ -334,29 +334,32 @@ describe('TRL: ten steps of DPOTrainer, llama', () => {
     near(await losses(), golden.pairLossesAfter);
   }
 
-  it('LoRA: losses, rates, gradient norms and the adapter afterwards', async () => {
-    const golden = readJsonFile<GoldenTraining>('llama', 'trl-lora', 'expected.json');
-    expect(golden.steps).toHaveLength(10);
-    await withAdapter('llama', 'llama/trl-lora/before', async (policy) => {
-      await holdTraining(policy, golden);
-      for (const [module, { a, b }] of readAdapter(join(GOLDEN, 'llama/trl-lora/after')).tensors)
-        for (const [suffix, { data }] of [
-          ['lora_A', a],
-          ['lora_B', b],
-        ] as const) {
-          const got = policy.parameters.get(`${module}.${suffix}`)?.data as Float32Array;
-          data.forEach((value, i) => {
-            if (Math.abs((got[i] as number) - value) > 1e-4)
-              throw new Error(`${module}.${suffix}[${i}]: ${got[i]}, not ${value}`);
-          });
-        }
-    });
-  });
+  it.each(['llama', 'qwen2'])(
+    'LoRA: losses, rates, gradient norms and the adapter afterwards (%s)',
+    async (name) => {
+      const golden = readJsonFile<GoldenTraining>(name, 'trl-lora', 'expected.json');
+      expect(golden.steps).toHaveLength(10);
+      await withAdapter(name, `${name}/trl-lora/before`, async (policy) => {
+        await holdTraining(name, policy, golden);
+        for (const [module, { a, b }] of readAdapter(join(GOLDEN, name, 'trl-lora/after')).tensors)
+          for (const [suffix, { data }] of [
+            ['lora_A', a],
+            ['lora_B', b],
+          ] as const) {
+            const got = policy.parameters.get(`${module}.${suffix}`)?.data as Float32Array;
+            data.forEach((value, i) => {
+              if (Math.abs((got[i] as number) - value) > 1e-4)
+                throw new Error(`${module}.${suffix}[${i}]: ${got[i]}, not ${value}`);
+            });
+          }
+      });
+    },
+  );
 
-  it('full: losses, rates, gradient norms and the weights afterwards', async () => {
+  it('full: losses, rates, gradient norms and the weights afterwards (llama)', async () => {
     const golden = readJsonFile<GoldenTraining>('llama', 'trl-full', 'expected.json');
     await withPolicy('llama', { method: 'full' }, async (policy) => {
-      await holdTraining(policy, golden);
+      await holdTraining('llama', policy, golden);
       const after = openCheckpoint(join(GOLDEN, 'llama/trl-full/after'));
       for (const [name, { data }] of policy.parameters)
         readTensorF32(after.weights.get(name) as TensorEntry).forEach((value, i) => {
