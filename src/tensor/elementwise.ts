@@ -63,10 +63,10 @@ export function sigmoid(x: Value): Value {
 
 /**
  * SiLU(x) = x·σ(x), as one operation (QuickGelu with alpha 1).
- * Derivative σ(x)·(1 + x·(1 − σ(x))).
+ * Derivative σ(x) + SiLU(x)·(1 − σ(x)).
  */
 export function silu(x: Value): Value {
-  return apply1({
+  const y: Value = apply1({
     op: 'QuickGelu',
     domain: 'com.microsoft',
     attributes: { alpha: { float: 1 } },
@@ -75,9 +75,10 @@ export function silu(x: Value): Value {
     backward: ([dy]) => {
       if (!dy) return [undefined];
       const s = sigmoid(x);
-      return [multiply(dy, multiply(s, add(constant(1), multiply(x, subtract(constant(1), s)))))];
+      return [multiply(dy, add(s, multiply(y, subtract(constant(1), s))))];
     },
   });
+  return y;
 }
 
 /** exp(x). */
