@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../model/checkpoint.ts';
-import { packRows, rowSegments } from '../text/rows.ts';
+import { packRows, rowSegments, wholeRows } from '../text/rows.ts';
 import { randomRows, tinyCheckpoint } from './fixtures.ts';
 import { accumulateGradient } from './gradient.ts';
 import { completionLogProbs } from './log-probs.ts';
@@ -13,7 +13,8 @@ const GOLDEN = join(import.meta.dirname, '../../test/parity/golden');
 /** Log-probabilities and all gradients of Σ w·log π, in segments and in plain rows. */
 async function both(open: () => Policy, rows: ReturnType<typeof randomRows>) {
   const results: { sums: number[]; gradients: number[] }[] = [];
-  for (const batch of [packRows(rows), packRows(rows, rowSegments(rows) as number[])]) {
+  const apart = packRows(rows, rowSegments(rows) as number[], true);
+  for (const batch of [packRows(rows), apart, packRows(rows, wholeRows(rows, 3))]) {
     const policy = open();
     const logProbs = await completionLogProbs(policy, batch);
     await accumulateGradient(policy, batch, (all) => all.map((_, i) => (i % 3) - 0.7));
@@ -23,15 +24,17 @@ async function both(open: () => Policy, rows: ReturnType<typeof randomRows>) {
     });
     await policy.dispose();
   }
-  const [plain, segmented] = results as [(typeof results)[0], (typeof results)[0]];
+  const [plain, ...others] = results as [(typeof results)[0], ...typeof results];
   const largest = Math.max(...plain.gradients.map(Math.abs));
   expect(largest).toBeGreaterThan(0);
-  segmented.sums.forEach((sum, i) => {
-    expect(Math.abs(sum - (plain.sums[i] as number))).toBeLessThan(1e-4);
-  });
-  segmented.gradients.forEach((value, i) => {
-    expect(Math.abs(value - (plain.gradients[i] as number))).toBeLessThan(1e-5 * largest);
-  });
+  for (const { sums, gradients } of others) {
+    sums.forEach((sum, i) => {
+      expect(Math.abs(sum - (plain.sums[i] as number))).toBeLessThan(1e-4);
+    });
+    gradients.forEach((value, i) => {
+      expect(Math.abs(value - (plain.gradients[i] as number))).toBeLessThan(1e-5 * largest);
+    });
+  }
 }
 
 describe('rows in segments give what plain rows give', () => {
@@ -68,7 +71,7 @@ describe('packPass', () => {
     const policy = openPolicy(checkpoint, { trained: { method: 'none' }, threads: 1 });
     expect(packPass(policy, [row(200, 251, 201)]).segments).toEqual([200, 250, 200]);
     // One long prompt and one long completion: segments would hold both lengths in both rows.
-    expect(packPass(policy, [row(400, 10, 10), row(10, 400, 10)]).segments).toEqual([418]);
+    expect(packPass(policy, [row(400, 10, 10), row(10, 400, 10)]).segments).toEqual([418, 1, 1]);
     const { prompt, completions } = row(5, 6, 7);
     expect(packPass(policy, [{ prompt, completions: completions.slice(1) }]).segments).toEqual([11]);
     dispose();

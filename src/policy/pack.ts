@@ -1,4 +1,4 @@
-import { packRows, type RowBatch, rowLength, rowSegments, type SharedPromptRow } from '../text/rows.ts';
+import { packRows, type RowBatch, rowSegments, type SharedPromptRow, wholeRows } from '../text/rows.ts';
 import type { Policy } from './policy.ts';
 
 /**
@@ -8,17 +8,18 @@ import type { Policy } from './policy.ts';
 const SCORES_PER_TOKEN = 2.4;
 
 /**
- * Packs rows into one batch, in segments where that is less work: scores between completions fall away, but rows
- * of unlike prompts are padded more.
+ * Packs rows into one batch, the completions apart where that is less work: scores between them fall away, but rows
+ * of unlike prompts are padded more. Either way as many segments, so that one session serves both.
  */
 export function packPass(policy: Policy, rows: readonly SharedPromptRow[]): RowBatch {
-  const segments = rowSegments(rows);
-  if (segments === null) return packRows(rows);
-  const work = (tokens: number, scores: number) =>
-    SCORES_PER_TOKEN * policy.config.hiddenSize * tokens + scores;
-  const longest = Math.max(...rows.map(rowLength));
-  const first = segments[0] as number;
-  const tokens = segments.reduce((sum, n) => sum + n, 0);
-  const scores = segments.reduce((sum, n, i) => sum + n * (i === 0 ? n : first + n), 0);
-  return work(tokens, scores) < work(longest, longest ** 2) ? packRows(rows, segments) : packRows(rows);
+  const apart = rowSegments(rows);
+  if (apart === null) return packRows(rows);
+  const whole = wholeRows(rows, apart.length);
+  const work = (segments: readonly number[]) => {
+    const first = segments[0] as number;
+    const tokens = segments.reduce((sum, n) => sum + n, 0);
+    const scores = segments.reduce((sum, n, i) => sum + n * (i === 0 ? n : first + n), 0);
+    return SCORES_PER_TOKEN * policy.config.hiddenSize * tokens + scores;
+  };
+  return work(apart) < work(whole) ? packRows(rows, apart, true) : packRows(rows, whole);
 }

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { packRows, type RowBatch, rowLength, rowSegments, type SharedPromptRow, UNSEEN } from './rows.ts';
+import {
+  packRows,
+  type RowBatch,
+  rowLength,
+  rowSegments,
+  type SharedPromptRow,
+  UNSEEN,
+  wholeRows,
+} from './rows.ts';
 
 const tokens = fc
   .array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 6 })
@@ -118,16 +126,19 @@ describe('packed rows', () => {
   });
 
   it.each([
-    ['plain', sharedRows],
-    ['segmented', couples],
+    ['whole', sharedRows],
+    ['whole of three', couples],
+    ['apart', couples],
   ])(
     'what a prediction can see is exactly its prompt and its completion so far, in order (%s)',
     (kind, some) => {
       fc.assert(
         fc.property(some, (rows) => {
-          const batch = packRows(rows, kind === 'plain' ? undefined : (rowSegments(rows) as number[]));
+          const segments =
+            kind === 'apart' ? (rowSegments(rows) as number[]) : wholeRows(rows, kind === 'whole' ? 1 : 3);
+          const batch = packRows(rows, segments, kind === 'apart');
           const { predictions, ids, positions, length, completions } = batch;
-          expect(batch.segments).toHaveLength(kind === 'plain' ? 1 : 3);
+          expect(batch.segments).toHaveLength(kind === 'whole' ? 1 : 3);
           const wanted = rows.flatMap(({ prompt, completions: texts }) =>
             texts.map((text) => ({ prompt, text })),
           );

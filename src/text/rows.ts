@@ -3,9 +3,9 @@
  * Each completion sees the prompt and itself; its positions go on from the prompt's end. The numbers are those
  * of separate rows, and the prompt is computed once.
  *
- * A row lies in segments. A plain batch has one, the whole row, whose tokens see each other as the mask says. A
- * segmented batch has one for the prompt and one for each completion: scores between two completions, which are
- * never seen, are then not computed. Rows are padded segment by segment.
+ * A row lies in segments: whole in one, whose tokens see each other as the mask says, or the prompt in the first and
+ * each completion apart in its own: scores between two completions, which are never seen, are then not computed.
+ * Rows are padded segment by segment.
  */
 export interface RowBatch {
   readonly rows: number;
@@ -66,13 +66,19 @@ export function rowSegments(rows: readonly SharedPromptRow[]): readonly number[]
   ];
 }
 
+/** The segments of a batch of whole rows: all lie in the first; of further ones, one token each, all padding. */
+export function wholeRows(rows: readonly SharedPromptRow[], count = 1): readonly number[] {
+  return [Math.max(...rows.map(rowLength)), ...new Array<number>(count - 1).fill(1)];
+}
+
 /**
- * Packs rows into one batch, padded to the longest: a plain one, or with these `segments` of `rowSegments`.
- * Throws RangeError on an empty prompt or completion.
+ * Packs rows into one batch with these segments: those of `rowSegments`, each completion `apart` in its own, or
+ * those of `wholeRows`. Throws RangeError on an empty prompt or completion.
  */
 export function packRows(
   rows: readonly SharedPromptRow[],
-  segments: readonly number[] = [Math.max(...rows.map(rowLength))],
+  segments: readonly number[] = wholeRows(rows),
+  apart = false,
 ): RowBatch {
   const length = segments.reduce((sum, segment) => sum + segment, 0);
   const count = rows.length;
@@ -101,7 +107,7 @@ export function packRows(
     let segmentStart = segments[0] as number;
     row.completions.forEach((completion, k) => {
       if (completion.length === 0) throw new RangeError('packRows: a completion without tokens');
-      if (segments.length > 1) start = segmentStart;
+      if (apart) start = segmentStart;
       for (let t = 0; t < completion.length; t++) {
         at.push(base + (t === 0 ? promptLength - 1 : start + t - 1));
         target.push(BigInt(completion[t] as number));
