@@ -2,145 +2,35 @@
  * npm run parity [-- --update]
  *
  * Runs test/parity/generate.py (transformers, PEFT and TRL on tiny checkpoints) in a Python environment of its own
- * and compares what it writes with test/parity/golden. `--update` replaces the golden files instead.
+ * and compares what it writes with test/parity/golden. `--update` replaces the golden files instead. Then PEFT and
+ * transformers load adapters and merged models that Winnow wrote (adopt.py).
  *
- * The environment is made once, in the user's cache folder, one for each content of test/parity/requirements.txt.
+ * The environment is that of scripts/python-env.mjs, made where it is missing.
  * Exit codes: 0 equal or updated, 1 something differs, 2 wrong usage, or no environment could be made.
  */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NoEnvironment, pythonEnvironment } from './python-env.mjs';
 
 /** Largest difference, relative to the larger number; in a tensor, relative to its largest value. */
 const TOLERANCE = 1e-5;
 /** Differences of numbers of size 1: a relative tolerance would ask for more digits than float32 has. */
 const ABSOLUTE = new Set(['smallestGap']);
-/** Oldest Python that the pinned numpy runs on. */
-const PYTHON_MINOR = 11;
 const SHOWN = 30;
 
-const folder = join(import.meta.dirname, '..', 'test', 'parity');
+const root = join(import.meta.dirname, '..');
+const folder = join(root, 'test', 'parity');
 const golden = join(folder, 'golden');
-const requirements = join(folder, 'requirements.txt');
 
 function stop(code, message) {
   console.error(`parity: ${message}`);
   process.exit(code);
 }
 
-function run(command, args, options = {}) {
-  return spawnSync(command, args, { encoding: 'utf8', ...options });
-}
-
-function findPython() {
-  const tried = process.env.PYTHON ? [process.env.PYTHON] : ['python3', 'python'];
-  for (const python of tried) {
-    const { status, stdout } = run(python, ['-c', 'import sys; print(*sys.version_info[:2])']);
-    if (status !== 0) continue;
-    const [major, minor] = stdout.trim().split(' ').map(Number);
-    if (major !== 3 || minor < PYTHON_MINOR)
-      stop(
-        2,
-        `need Python 3.${PYTHON_MINOR} or newer, ${python} is ${major}.${minor}; set PYTHON to another`,
-      );
-    if (run(python, ['-c', 'import venv, ensurepip']).status !== 0)
-      stop(2, `${python} has no pip or no venv; install them (on Debian: python3-venv)`);
-    return python;
-  }
-  return stop(2, `no Python found (tried ${tried.join(', ')}); install Python 3.${PYTHON_MINOR} or newer`);
-}
-
-function alive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
-  }
-}
-
-/** Runs `work` while no other process does; the lock of a process that has ended is taken over. */
-async function withLock(file, work) {
-  for (let waited = false; ; ) {
-    try {
-      writeFileSync(file, String(process.pid), { flag: 'wx' });
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-    }
-    const owner = Number(readFileSync(file, { encoding: 'utf8', flag: 'a+' }));
-    if (owner > 0 && !alive(owner)) {
-      rmSync(file, { force: true });
-      continue;
-    }
-    if (!waited) console.error(`parity: process ${owner} makes the environment, waiting (lock: ${file})`);
-    waited = true;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
-  try {
-    return work();
-  } finally {
-    rmSync(file, { force: true });
-  }
-}
-
-/** The environment's python. What an earlier, interrupted run has downloaded or installed is used again. */
-async function environment() {
-  const hash = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const root = join(cache, 'winnow', `parity-${hash}`);
-  const venv = join(root, 'venv');
-  const python =
-    process.platform === 'win32' ? join(venv, 'Scripts', 'python.exe') : join(venv, 'bin', 'python');
-  const ready = join(root, 'ready');
-  if (existsSync(ready) && existsSync(python)) return python;
-
-  const system = findPython();
-  mkdirSync(root, { recursive: true });
-  return withLock(join(root, 'lock'), () => {
-    if (existsSync(ready) && existsSync(python)) return python;
-    console.error(`parity: making ${venv} (several GB, once)`);
-    const downloads = join(root, 'downloads');
-    const install = [
-      '-m',
-      'pip',
-      'install',
-      '--cache-dir',
-      downloads,
-      '--disable-pip-version-check',
-      '--quiet',
-    ];
-    const steps = [
-      [system, ['-m', 'venv', venv]],
-      [python, [...install, '-r', requirements]],
-    ];
-    for (const [command, args] of steps) {
-      if (run(command, args, { stdio: ['ignore', 2, 2] }).status !== 0)
-        stop(
-          2,
-          `${command} ${args.join(' ')} failed; what is done is kept, the same command goes on from there`,
-        );
-    }
-    rmSync(downloads, { recursive: true, force: true });
-    writeFileSync(ready, '');
-    return python;
-  });
-}
-
-function generate(python, out, scratch) {
-  const env = {
+function pythonEnv(scratch) {
+  return {
     ...process.env,
     TMPDIR: scratch,
     HF_HOME: join(scratch, 'hf'),
@@ -150,7 +40,13 @@ function generate(python, out, scratch) {
     MKL_NUM_THREADS: '1',
     TOKENIZERS_PARALLELISM: 'false',
   };
-  const { status } = run(python, ['-B', join(folder, 'generate.py'), out], { env, stdio: ['ignore', 2, 2] });
+}
+
+function generate(python, out, scratch) {
+  const { status } = spawnSync(python, ['-B', join(folder, 'generate.py'), out], {
+    env: pythonEnv(scratch),
+    stdio: ['ignore', 2, 2],
+  });
   if (status !== 0) stop(1, 'generate.py failed');
 }
 
@@ -268,13 +164,40 @@ function update(fresh) {
   console.log(`parity: wrote ${files(golden).length} files to test/parity/golden`);
 }
 
+/** Whether PEFT and transformers load what Winnow writes, with equal log-probabilities. */
+async function adopt(python, written) {
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { stdio: ['ignore', 2, 2], cwd: root });
+  if (status !== 0) stop(1, 'the build failed');
+  const { mergeAdapter, readAdapter, writeAdapter } = await import(join(root, 'dist', 'index.mjs'));
+  for (const name of readdirSync(golden)) {
+    const model = join(golden, name);
+    const adapter = join(model, 'adapter');
+    if (!existsSync(adapter)) continue;
+    writeAdapter(join(written, name, 'adapter'), readAdapter(adapter));
+    await mergeAdapter({ model, adapter, out: join(written, name, 'merged') });
+  }
+  const args = ['-B', join(folder, 'adopt.py'), golden, written];
+  const far = spawnSync(python, args, { env: pythonEnv(scratch), stdio: ['ignore', 2, 2] }).status !== 0;
+  console.log(
+    `parity: adapters and merged models that Winnow wrote ${far ? 'differ' : 'give equal numbers'}`,
+  );
+  return !far;
+}
+
 const flags = process.argv.slice(2);
 const unknown = flags.filter((flag) => flag !== '--update');
 if (unknown.length > 0) stop(2, `unknown ${unknown.join(' ')}; usage: npm run parity [-- --update]`);
-const python = await environment();
+const python = await pythonEnvironment().catch((error) => {
+  if (!(error instanceof NoEnvironment)) throw error;
+  return stop(2, error.message);
+});
 const scratch = mkdtempSync(join(tmpdir(), 'winnow-parity-'));
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
 const fresh = join(scratch, 'golden');
 generate(python, fresh, scratch);
 if (flags.includes('--update')) update(fresh);
-else if (!compare(fresh)) process.exitCode = 1;
+else {
+  const equal = compare(fresh);
+  const adopted = await adopt(python, join(scratch, 'written'));
+  if (!equal || !adopted) process.exitCode = 1;
+}

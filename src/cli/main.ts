@@ -8,6 +8,7 @@ import { runUnit } from '../run/worker.ts';
 import { addDemo } from './demo.ts';
 import { EXIT, reportError } from './exit.ts';
 import { addLab } from './lab.ts';
+import { addMerge } from './merge.ts';
 import { addVerbs, type Outside } from './verbs.ts';
 
 const program = new Command('winnow')
@@ -28,6 +29,7 @@ const outside: Outside = {
 addVerbs(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
+addMerge(program, outside);
 program
   .command('config')
   .description('every key of winnow.yaml with its default and its meaning')

@@ -122,7 +122,6 @@ describe('readAdapter', () => {
 
   it.each([
     ['use_dora', true],
-    ['use_rslora', true],
     ['bias', 'all'],
     ['lora_bias', true],
     ['fan_in_fan_out', true],

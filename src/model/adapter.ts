@@ -13,6 +13,7 @@ import {
 
 /**
  * A LoRA adapter (Hu et al. 2021): each adapted linear module computes x Wᵀ + (alpha / rank) · x Aᵀ Bᵀ.
+ * rsLoRA's alpha / √rank (Kalajdzievski 2023) is the same with another alpha, and read so.
  *
  * *Reference:* the file layout of huggingface/peft `save_pretrained` (adapter_config.json,
  * adapter_model.safetensors with keys `base_model.model.<module>.lora_A.weight` and `.lora_B.weight`).
@@ -90,13 +91,82 @@ export function writeAdapter(dir: string, adapter: Adapter): void {
   });
 }
 
+/** Of a LoRA adapter whose modules may differ in rank and alpha: W + scale · B·A for each. */
+export interface LoraDeltas {
+  readonly baseModel: string;
+  /** By module; `scale` is alpha / rank. */
+  readonly modules: ReadonlyMap<string, LoraPair & { readonly scale: number }>;
+}
+
+/**
+ * Reads a LoRA adapter with any ranks and alphas (PEFT's `rank_pattern` and `alpha_pattern` too), for merging.
+ * Throws as `readAdapter` does.
+ */
+export function readLoraDeltas(dir: string): LoraDeltas {
+  const { config, file, baseModel, alpha } = readConfig(dir);
+  const patterns = Object.entries(isRecord(config.alpha_pattern) ? config.alpha_pattern : {});
+  // As in PEFT (utils/other.py, get_pattern_key): the first key that is the module's name, or its end behind a dot.
+  const alphaOf = (module: string): number => {
+    const found = patterns.find(([key]) => new RegExp(`^(.*\\.)?(${key})$`).test(module))?.[1] ?? alpha;
+    if (typeof found === 'number' && Number.isFinite(found)) return found;
+    throw inputError('bad-adapter', `the alpha of ${module} is not a number`, { file, got: found });
+  };
+  const modules = new Map<string, LoraPair & { scale: number }>();
+  for (const [module, pair] of readPairs(join(dir, WEIGHTS))) {
+    const rank = pair.a.shape[0] as number;
+    if (pair.a.shape.length !== 2 || pair.b.shape.length !== 2 || pair.b.shape[1] !== rank)
+      throw inputError('bad-adapter', `lora_A and lora_B of ${module} do not fit each other`, {
+        file: dir,
+        got: [pair.a.shape, pair.b.shape],
+      });
+    modules.set(module, { ...pair, scale: alphaOf(module) / (config.use_rslora ? Math.sqrt(rank) : rank) });
+  }
+  return { baseModel, modules };
+}
+
 /**
  * Reads a LoRA adapter that PEFT or `writeAdapter` wrote; all tensors become float32.
  *
- * @throws inputError `adapter-missing`; `unsupported-adapter` (DoRA, rsLoRA, biases, per-layer ranks, other methods
- *   than LoRA); `bad-adapter` (a tensor that does not fit the rank, or half of a pair).
+ * @throws inputError `adapter-missing`; `unsupported-adapter` (DoRA, biases, ranks or alphas that differ between
+ *   modules, other methods than LoRA); `bad-adapter` (a tensor that does not fit the rank, or half of a pair).
  */
 export function readAdapter(dir: string): Adapter {
+  const { config, file, baseModel, rank, alpha } = readConfig(dir);
+  for (const key of ['rank_pattern', 'alpha_pattern'])
+    if (!isEmpty(config[key])) {
+      const remedy = 'Merge the adapter into its model (winnow merge) and give the merged model';
+      throw inputError('unsupported-adapter', `${key} is not supported`, {
+        file,
+        key,
+        need: 'not set',
+        got: config[key],
+        remedy,
+      });
+    }
+  const tensors = readPairs(join(dir, WEIGHTS));
+  // A pattern instead of names (PEFT allows a regular expression): the tensors tell which modules it met.
+  const targets = config.target_modules;
+  const targetModules = isTexts(targets) ? targets : [...new Set([...tensors.keys()].map(lastPart))].sort();
+  const adapter = {
+    baseModel,
+    rank,
+    alpha: config.use_rslora ? alpha * Math.sqrt(rank) : alpha,
+    targetModules,
+    tensors,
+  };
+  checkAdapter(adapter, dir);
+  return adapter;
+}
+
+interface AdapterConfig {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly file: string;
+  readonly baseModel: string;
+  readonly rank: number;
+  readonly alpha: number;
+}
+
+function readConfig(dir: string): AdapterConfig {
   for (const name of [CONFIG, WEIGHTS]) {
     if (existsSync(join(dir, name))) continue;
     const half = name === CONFIG && existsSync(join(dir, WEIGHTS));
@@ -109,22 +179,11 @@ export function readAdapter(dir: string): Adapter {
   const config = readJson(file);
   if (!isRecord(config)) throw inputError('bad-adapter', `${CONFIG} is not an object`, { file, got: config });
   requirePlain(config, file);
-  const { r: rank, lora_alpha: alpha, base_model_name_or_path: baseModel, target_modules: targets } = config;
+  const { r: rank, lora_alpha: alpha, base_model_name_or_path: baseModel } = config;
   if (typeof rank !== 'number' || typeof alpha !== 'number') {
     throw inputError('bad-adapter', 'r and lora_alpha are not numbers', { file, got: [rank, alpha] });
   }
-  const tensors = readPairs(join(dir, WEIGHTS));
-  // A pattern instead of names (PEFT allows a regular expression): the tensors tell which modules it met.
-  const targetModules = isTexts(targets) ? targets : [...new Set([...tensors.keys()].map(lastPart))].sort();
-  const adapter = {
-    baseModel: typeof baseModel === 'string' ? baseModel : '',
-    rank,
-    alpha,
-    targetModules,
-    tensors,
-  };
-  checkAdapter(adapter, dir);
-  return adapter;
+  return { config, file, baseModel: typeof baseModel === 'string' ? baseModel : '', rank, alpha };
 }
 
 function readPairs(file: string): Map<string, LoraPair> {
@@ -167,22 +226,8 @@ function requirePlain(config: Readonly<Record<string, unknown>>, file: string): 
   const bias = config.bias ?? 'none';
   if (bias !== 'none') throw unsupported(file, 'bias', 'none', bias);
   const switches = [
-    ...[
-      'use_dora',
-      'use_rslora',
-      'use_qalora',
-      'lora_bias',
-      'fan_in_fan_out',
-      'modules_to_save',
-      'target_parameters',
-    ],
-    ...[
-      'rank_pattern',
-      'alpha_pattern',
-      'layer_replication',
-      'trainable_token_indices',
-      'alora_invocation_tokens',
-    ],
+    ...['use_dora', 'use_qalora', 'lora_bias', 'fan_in_fan_out', 'modules_to_save', 'target_parameters'],
+    ...['layer_replication', 'trainable_token_indices', 'alora_invocation_tokens'],
   ];
   for (const key of switches) if (!isEmpty(config[key])) throw unsupported(file, key, 'not set', config[key]);
   // These start from a changed base model, which the adapter's folder does not hold.

@@ -22,7 +22,7 @@ export interface WriteCheckpointOptions {
   readonly copyTokenizerFrom?: string;
 }
 
-const TORCH_NAMES = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' } as const;
+export const TORCH_NAMES = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' } as const;
 
 /** What transformers' tokenizers and their chat templates may consist of. */
 const TOKENIZER_FILES = [
@@ -82,9 +82,10 @@ export function writeCheckpoint(
   writeJson(configFile, formatConfig(config, TORCH_NAMES[dtype]));
 }
 
-function copyTokenizer(from: string, to: string): void {
+/** Copies the tokenizer's files from one model folder to another. Throws inputError `file-missing`. */
+export function copyTokenizer(from: string, to: string, { required = true } = {}): void {
   const present = TOKENIZER_FILES.filter((name) => existsSync(join(from, name)));
-  if (present.length === 0) {
+  if (present.length === 0 && required) {
     throw inputError('file-missing', 'there are no tokenizer files to copy', {
       file: from,
       need: 'tokenizer.json',
