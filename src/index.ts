@@ -16,6 +16,7 @@ export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/
 export type { GoldJudge, Grade } from './judge/judge.ts';
 export { readAdapter, writeAdapter } from './model/adapter.ts';
 export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';
+export { type HubOptions, modelFolder } from './model/hub.ts';
 export { type Merged, type MergeOptions, mergeAdapter } from './model/merge.ts';
 export { openSafetensors, readTensorF32, writeSafetensors } from './model/safetensors.ts';
 export type { Message, PreferencePair, RefusedRow, Text } from './pairs/pair.ts';

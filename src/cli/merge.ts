@@ -4,12 +4,14 @@ import { mergeAdapter, mergeDtype, mergedText } from '../model/merge.ts';
 import { withTalkFlags } from './options.ts';
 import { createProgress } from './progress.ts';
 import type { Outside } from './verbs.ts';
+import { hubTalk } from './way.ts';
 
 interface MergeFlags {
   readonly model?: string;
   readonly adapter: string;
   readonly out: string;
   readonly dtype?: string;
+  readonly revision?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -21,7 +23,8 @@ export function addMerge(program: Command, outside: Outside): void {
     .description('write a whole model with an adapter merged in, as transformers and vLLM load it')
     .requiredOption('--adapter <dir>', 'folder of the adapter, such as arms/selected of a run')
     .requiredOption('--out <dir>', 'folder to make')
-    .option('--model <dir>', 'folder of the model (default: the one that the adapter names)')
+    .option('--model <dir>', 'folder or hub id of the model (default: the one that the adapter names)')
+    .option('--revision <name>', 'branch, tag or commit of a model on the hub (default: main)')
     .option('--dtype <name>', 'f32, bf16 or f16 (default: as the model has it)');
   withTalkFlags(command).action(async (flags: MergeFlags) => {
     const progress = createProgress({ quiet: flags.quiet === true });
@@ -32,6 +35,7 @@ export function addMerge(program: Command, outside: Outside): void {
       ...(flags.model === undefined ? {} : { model: flags.model }),
       ...(flags.dtype === undefined ? {} : { dtype: mergeDtype(flags.dtype) }),
       threads: availableParallelism(),
+      hub: { ...hubTalk(progress), ...(flags.revision === undefined ? {} : { revision: flags.revision }) },
       onProgress: (done, total) => bar.update('tensors', done, total),
     });
     bar.end();

@@ -17,7 +17,12 @@ export interface CommonFlags {
 
 /** Flags that stand for keys of the configuration: [flag, key, text]. `--set KEY=VALUE` reaches all others. */
 const KEY_FLAGS = [
-  ['--model <dir>', 'model', 'folder of the model (config.json, tokenizer.json, safetensors)'],
+  [
+    '--model <dir>',
+    'model',
+    'folder of the model (config.json, tokenizer.json, safetensors), or org/name on the hub',
+  ],
+  ['--revision <name>', 'revision', 'branch, tag or commit of a model on the hub (default: main)'],
   ['--data <file>', 'data', 'file of preference pairs (JSONL or JSON, .gz too)'],
   ['--format <name>', 'format', 'format of the pairs (default: found out)'],
   ['--limit <n>', 'limit', 'read at most n rows'],

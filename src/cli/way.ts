@@ -3,6 +3,7 @@ import { writeFileAtomic } from '../base/files.ts';
 import { writeJson } from '../base/json.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
+import type { HubOptions } from '../model/hub.ts';
 import type { StageContext } from '../pipeline/execute.ts';
 import { type Prepared, prepare } from '../pipeline/prepare.ts';
 import {
@@ -21,7 +22,7 @@ import type { ReportData } from '../report/data.ts';
 import type { Config } from '../run/config.ts';
 import { openRun } from '../run/folder.ts';
 import { saveConfig } from './options.ts';
-import { createProgress, type Progress } from './progress.ts';
+import { createProgress, type Progress, type Stage } from './progress.ts';
 
 /** The way of the data, as far as a verb needs it; what is done already is reused. */
 export interface Way {
@@ -57,7 +58,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     };
   };
   const prepared = once(async () => {
-    const found = await prepare(config, config.out);
+    const found = await prepare(config, config.out, hubTalk(progress));
     // Only now: a mistyped path must not take the place of the configuration that a finished run was made with.
     saveConfig(config);
     return found;
@@ -86,6 +87,18 @@ export function setOut(config: Config, options: WayOptions): Way {
     return data;
   });
   return { config, progress, context, prepared, scored, selected, trained, evaluated, reported };
+}
+
+/** How a download from the hub shows: a stage that appears with the first bytes. */
+export function hubTalk(progress: Progress): Pick<HubOptions, 'onProgress' | 'onNote'> {
+  let stage: Stage | undefined;
+  return {
+    onProgress(done, total) {
+      stage ??= progress.stage('Downloading the model', { what: 'MB' });
+      stage.update('model', Math.round(done / 1e6), Math.max(1, Math.round(total / 1e6)));
+    },
+    onNote: (text) => progress.note(text),
+  };
 }
 
 /** Stages that run in worker processes of this program, and talk through the progress line. */

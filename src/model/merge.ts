@@ -11,11 +11,12 @@ import { type LoraDeltas, readLoraDeltas } from './adapter.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
 import { copyTokenizer, TORCH_NAMES } from './checkpoint-write.ts';
 import { type Dtype, isDtype } from './dtype.ts';
+import { type HubOptions, modelFolder } from './hub.ts';
 import { openSafetensors, readTensorF32, readTensorRaw, type TensorEntry } from './safetensors.ts';
 import { type StreamedTensor, streamSafetensors, tensorBytes } from './safetensors-write.ts';
 
 export interface MergeOptions {
-  /** The model's folder; default: what the adapter names as its base. */
+  /** The model's folder or hub id; default: what the adapter names as its base. */
   readonly model?: string;
   readonly adapter: string;
   /** The folder to make. */
@@ -23,6 +24,8 @@ export interface MergeOptions {
   /** The dtype of the floating-point tensors; default: each keeps its own. */
   readonly dtype?: 'F32' | 'BF16' | 'F16';
   readonly threads?: number;
+  /** For a model that is named by a hub id. */
+  readonly hub?: HubOptions;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -48,7 +51,7 @@ const INDEX = 'model.safetensors.index.json';
  */
 export async function mergeAdapter(options: MergeOptions): Promise<Merged> {
   const deltas = readLoraDeltas(options.adapter);
-  const model = resolve(options.model ?? deltas.baseModel);
+  const model = await modelFolder(options.model ?? deltas.baseModel, options.hub);
   const out = resolve(options.out);
   if (existsSync(out) && readdirSync(out).length > 0)
     throw inputError('out-exists', 'the folder is not empty', {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
 import { readJsonLines, writeJsonLines } from '../base/json.ts';
 import { type Checkpoint, openCheckpoint } from '../model/checkpoint.ts';
+import { type HubOptions, modelFolder } from '../model/hub.ts';
 import { loraTargets } from '../model/layer.ts';
 import { refusedBy } from '../pairs/check.ts';
 import { PAIR_FORMATS, type PairFormat } from '../pairs/formats.ts';
@@ -43,9 +44,12 @@ export interface Prepared {
   readonly base: UnitBase;
 }
 
+/** What the user is told while a model comes from the hub. */
+type HubTalk = Pick<HubOptions, 'onProgress' | 'onNote'>;
+
 /** Reads, checks, tokenises and splits the pairs; writes `pairs.jsonl`, `refused.jsonl` and the token file. */
-export async function prepare(config: Config, runDir: string): Promise<Prepared> {
-  const modelDir = requireKey(config, 'model');
+export async function prepare(config: Config, runDir: string, hub: HubTalk = {}): Promise<Prepared> {
+  const modelDir = await modelFolder(requireKey(config, 'model'), { revision: config.revision, ...hub });
   const dataFile = requireKey(config, 'data');
   const checkpoint = openCheckpoint(modelDir);
   // Before any work: a layer that the model does not have would be told only when training starts.

@@ -7,6 +7,7 @@ import type { ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';
 import { type LoraPair, readAdapter, writeAdapter } from '../model/adapter.ts';
 import { openCheckpoint, type Weight, writeCheckpoint } from '../model/checkpoint.ts';
+import { hubName } from '../model/hub.ts';
 import type { LoraShape } from '../model/layer.ts';
 import { generate } from '../policy/generate.ts';
 import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
@@ -261,7 +262,7 @@ function writeTrained(context: UnitContext, policy: Policy): 'adapter' | 'model'
   }
   const { rank, alpha, targets } = policy.trained;
   writeAdapter(join(context.attemptDir, 'adapter'), {
-    baseModel: model,
+    baseModel: hubName(model),
     rank,
     alpha,
     targetModules: targets,

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { inputError, type WinnowError } from '../base/errors.ts';
+import { isHubId } from '../base/hub-id.ts';
 import { type Config, configSchema } from './schema.ts';
 import { type Place, readSource, type Section, type Source } from './source.ts';
 import { configKeys, nearestKey, type SchemaNode, typeInWords } from './words.ts';
@@ -36,7 +38,10 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
   const base = file === null ? process.cwd() : dirname(resolve(file));
   const place = (key: 'model' | 'data' | 'out') => {
     const path = config[key];
-    return path === null ? null : resolve(given.has(key) ? process.cwd() : base, path);
+    if (path === null) return null;
+    const found = resolve(given.has(key) ? process.cwd() : base, path);
+    // A hub's name for a model stays a name, unless there is such a folder.
+    return key === 'model' && isHubId(path) && !existsSync(found) ? path : found;
   };
   const within = (key: 'prompts' | 'tuningPrompts') => {
     const path = config.evaluation[key];

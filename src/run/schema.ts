@@ -206,7 +206,14 @@ export const configSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'Folder of the model to train (config.json, tokenizer.json, safetensors). Must be given where a model is needed.',
+      "The model to train: a folder (config.json, tokenizer.json, safetensors), or a hub's org/name, which is downloaded into the hub's ordinary cache. Must be given where a model is needed.",
+    ),
+  revision: z
+    .string()
+    .min(1)
+    .default('main')
+    .describe(
+      'Branch, tag or commit of a model on the hub. A commit is exact, and asks the hub nothing once it is there.',
     ),
   data: z.string().min(1).nullable().default(null).describe('File of preference pairs. Must be given.'),
   format: z
