@@ -17,15 +17,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WinnowError } from '../base/errors.ts';
-import { isHubId } from '../base/hub-id.ts';
-import { completionLogProbs } from '../policy/log-probs.ts';
-import { openPolicy } from '../policy/policy.ts';
-import { packRows } from '../text/rows.ts';
-import { openCheckpoint } from './checkpoint.ts';
-import { hubName, modelFolder } from './hub.ts';
+import { WinnowError } from '../src/base/errors.ts';
+import { isHubId } from '../src/base/hub-id.ts';
+import { openCheckpoint } from '../src/model/checkpoint.ts';
+import { hubName, modelFolder } from '../src/model/hub.ts';
+import { completionLogProbs } from '../src/policy/log-probs.ts';
+import { openPolicy } from '../src/policy/policy.ts';
+import { packRows } from '../src/text/rows.ts';
 
-const GOLDEN = join(import.meta.dirname, '../../test/parity/golden');
+const GOLDEN = join(import.meta.dirname, 'parity/golden');
 const COMMIT = 'c0ffee'.padEnd(40, '0');
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -256,8 +256,11 @@ describe('modelFolder', () => {
 
   it('killed in the middle of a file, it goes on; two at once do not harm each other', async () => {
     hub.stuck = 'model.safetensors';
-    const script = `import { modelFolder } from ${JSON.stringify(join(import.meta.dirname, '../../dist/index.mjs'))}; await modelFolder('org/tiny');`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { env: process.env, stdio: ['ignore', 'inherit', 'inherit'] });
+    const script = `import { modelFolder } from ${JSON.stringify(join(import.meta.dirname, '../dist/index.mjs'))}; await modelFolder('org/tiny');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      env: process.env,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     const blobs = join(root, 'hub/models--org--tiny/blobs');
     await until(() => existsSync(blobs) && readdirSync(blobs).some((name) => name.endsWith('.incomplete')));
     child.kill('SIGKILL');
