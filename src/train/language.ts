@@ -1,6 +1,7 @@
 import { accumulateGradient } from '../policy/gradient.ts';
 import { packPass } from '../policy/pack.ts';
 import type { Policy } from '../policy/policy.ts';
+import { rowLength } from '../text/rows.ts';
 import { microBatches } from './micro-batches.ts';
 import {
   type Optimisation,
@@ -10,6 +11,7 @@ import {
   type TrainingState,
   totalSteps,
 } from './optimise.ts';
+import { inPasses } from './passes.ts';
 import { epochOrder } from './preference.ts';
 
 export interface Demonstration {
@@ -37,18 +39,21 @@ export async function trainLanguage(
       return { prompt, completions: [completion] };
     });
     const tokens = rows.reduce((sum, row) => sum + (row.completions[0] as Int32Array).length, 0);
-    let loss = 0;
-    for (const batch of microBatches(policy, rows, true)) {
-      const packed = packPass(
-        policy,
-        batch.map((r) => rows[r] as (typeof rows)[number]),
-      );
-      const logProbs = await accumulateGradient(policy, packed, (items) =>
-        new Float64Array(items.length).fill(-1 / tokens),
-      );
-      for (const { sum } of logProbs) loss -= sum / tokens;
-    }
-    return { loss, rows: indices };
+    const gather = async (passes: readonly (readonly number[])[]) => {
+      let loss = 0;
+      for (const batch of passes) {
+        const packed = packPass(
+          policy,
+          batch.map((r) => rows[r] as (typeof rows)[number]),
+        );
+        const logProbs = await accumulateGradient(policy, packed, (items) =>
+          new Float64Array(items.length).fill(-1 / tokens),
+        );
+        for (const { sum } of logProbs) loss -= sum / tokens;
+      }
+      return { loss, rows: indices };
+    };
+    return inPasses(policy, microBatches(policy, rows, true), rows.map(rowLength), gather);
   };
   return optimise(policy, totalSteps(texts.length, optimisation), gradientOf, optimisation, hooks);
 }

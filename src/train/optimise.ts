@@ -1,4 +1,4 @@
-import { WinnowError } from '../base/errors.ts';
+import { machineError, type WinnowError } from '../base/errors.ts';
 import type { Policy } from '../policy/policy.ts';
 import {
   type AdamWOptions,
@@ -42,36 +42,32 @@ export interface TrainingState {
 export interface TrainingHooks {
   /** Continue from here; the policy's parameters are set by whoever read the state. */
   readonly resume?: TrainingState;
+  /** How a row is called in messages. Default: its place. */
+  readonly nameOf?: (row: number) => string;
   /** After every step: evaluate, save, report, stop by throwing. */
   afterStep?(state: TrainingState, totalSteps: number): Promise<void>;
 }
 
 /**
  * The training loop: for each step gathers the gradient of the step's batch, clips it, and takes an AdamW step.
- * A loss or gradient that is not a number ends it with an error that names the step: it never becomes a weight.
+ * A loss or gradient that is not a number ends it with an error that names the step and its rows: it never becomes a
+ * weight.
  */
 export async function optimise(
   policy: Policy,
   totalSteps: number,
   /** Adds the mean gradient of the step's batch (step from 0) to the policy; gives the mean loss and the batch. */
-  gradientOf: (step: number) => Promise<{ readonly loss: number; readonly rows: readonly number[] }>,
+  gradientOf: (step: number) => Promise<StepGradient>,
   options: Optimisation,
   hooks: TrainingHooks = {},
 ): Promise<TrainingState> {
   const state = hooks.resume ?? { adam: newAdamW(policy.parameters), records: [] };
   const schedule = { ...options, name: options.schedule, totalSteps };
   for (let step = state.adam.step; step < totalSteps; step++) {
-    const { loss, rows } = await gradientOf(step);
+    const { loss, rows, notFinite = [] } = await gradientOf(step);
     const gradNorm = gradientNorm(policy.parameters);
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
-      throw new WinnowError(
-        'machine',
-        'diverged',
-        `training diverged at step ${step + 1}: loss ${loss}, gradient norm ${gradNorm}`,
-        {
-          remedy: 'Lower training.learningRate, or set training.maxGradNorm',
-        },
-      );
+      throw diverged({ step: step + 1, loss, gradNorm, rows, notFinite }, hooks.nameOf ?? String);
     const learningRate = learningRateAt(schedule, step);
     adamWStep(
       policy.parameters,
@@ -84,6 +80,38 @@ export async function optimise(
     await hooks.afterStep?.(state, totalSteps);
   }
   return state;
+}
+
+/** What a step's batch gave, beside the gradients. */
+export interface StepGradient {
+  /** Mean loss of the batch, nats. */
+  readonly loss: number;
+  readonly rows: readonly number[];
+  /** Those whose own loss is no finite number. */
+  readonly notFinite?: readonly number[];
+}
+
+/** Rows named in a message; an error's fields name all. */
+const NAMED = 4;
+
+function diverged(
+  found: StepGradient & { readonly step: number; readonly gradNorm: number },
+  nameOf: (row: number) => string,
+): WinnowError {
+  const { step, loss, gradNorm, rows, notFinite = [] } = found;
+  const named = notFinite.length > 0 ? notFinite : rows;
+  const more = named.length > NAMED ? ` and ${named.length - NAMED} more` : '';
+  const whose = notFinite.length > 0 ? 'the loss of these is no number' : 'its batch';
+  return machineError(
+    'diverged',
+    `training diverged at step ${step}: loss ${loss}, gradient norm ${gradNorm}; ${whose}: ${named.slice(0, NAMED).map(nameOf).join(', ')}${more}`,
+    {
+      step,
+      pairs: rows.map(nameOf),
+      notFinite: notFinite.map(nameOf),
+      remedy: 'Lower training.learningRate, or set training.maxGradNorm',
+    },
+  );
 }
 
 /** The rows of one step: `batchSize` consecutive places of the epoch's order; an epoch's last step may be smaller. */

@@ -3,16 +3,19 @@ import { accumulateGradient } from '../policy/gradient.ts';
 import { completionLogProbs } from '../policy/log-probs.ts';
 import { packPass } from '../policy/pack.ts';
 import type { Policy } from '../policy/policy.ts';
+import { rowLength } from '../text/rows.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { microBatches } from './micro-batches.ts';
 import {
   type Optimisation,
   optimise,
+  type StepGradient,
   stepRows,
   type TrainingHooks,
   type TrainingState,
   totalSteps,
 } from './optimise.ts';
+import { inPasses } from './passes.ts';
 import { dpoLoss, dpoSlope, implicitMargin } from './preference-loss.ts';
 
 /** log π(y_w|x) and log π(y_l|x) of a pair, nats, with the halves over even tokens (see CompletionLogProb). */
@@ -52,34 +55,43 @@ export async function trainPreference(
     const order = epochOrder(pairs.length, shuffleSeed, Math.floor(step / perEpoch));
     const indices = stepRows(order, step, optimisation.batchSize);
     const rows = indices.map((i) => sharedRow(pairs[i] as TokenizedPair));
-    let loss = 0;
-    for (const batch of microBatches(policy, rows, true)) {
-      await accumulateGradient(
-        policy,
-        packPass(
+    const gather = async (passes: readonly (readonly number[])[]): Promise<StepGradient> => {
+      let loss = 0;
+      const notFinite: number[] = [];
+      for (const batch of passes) {
+        await accumulateGradient(
           policy,
-          batch.map((r) => rows[r] as ReturnType<typeof sharedRow>),
-        ),
-        (logProbs) => {
-          const slopes = new Float64Array(logProbs.length);
-          batch.forEach((r, k) => {
-            const ref = reference[indices[r] as number] as Pick<PairScore, 'chosen' | 'rejected'>;
-            const [chosen, rejected] = [logProbs[2 * k]?.sum as number, logProbs[2 * k + 1]?.sum as number];
-            const margin = implicitMargin(
-              { chosen, rejected, refChosen: ref.chosen, refRejected: ref.rejected },
-              beta,
-            );
-            loss += dpoLoss(margin) / indices.length;
-            slopes[2 * k] = (beta * dpoSlope(margin)) / indices.length;
-            slopes[2 * k + 1] = -(slopes[2 * k] as number);
-          });
-          return slopes;
-        },
-      );
-    }
-    return { loss, rows: indices };
+          packPass(
+            policy,
+            batch.map((r) => rows[r] as ReturnType<typeof sharedRow>),
+          ),
+          (logProbs) => {
+            const slopes = new Float64Array(logProbs.length);
+            batch.forEach((r, k) => {
+              const ref = reference[indices[r] as number] as Pick<PairScore, 'chosen' | 'rejected'>;
+              const [chosen, rejected] = [logProbs[2 * k]?.sum as number, logProbs[2 * k + 1]?.sum as number];
+              const margin = implicitMargin(
+                { chosen, rejected, refChosen: ref.chosen, refRejected: ref.rejected },
+                beta,
+              );
+              loss += dpoLoss(margin) / indices.length;
+              if (!Number.isFinite(dpoLoss(margin))) notFinite.push(indices[r] as number);
+              slopes[2 * k] = (beta * dpoSlope(margin)) / indices.length;
+              slopes[2 * k + 1] = -(slopes[2 * k] as number);
+            });
+            return slopes;
+          },
+        );
+      }
+      return { loss, rows: indices, notFinite };
+    };
+    return inPasses(policy, microBatches(policy, rows, true), rows.map(rowLength), gather);
   };
-  return optimise(policy, totalSteps(pairs.length, optimisation), gradientOf, optimisation, hooks);
+  const nameOf = (i: number) => `${pairs[i]?.id} (row ${pairs[i]?.row})`;
+  return optimise(policy, totalSteps(pairs.length, optimisation), gradientOf, optimisation, {
+    nameOf,
+    ...hooks,
+  });
 }
 
 /** Log-probabilities of pairs under the policy, in the order given. */
@@ -90,28 +102,32 @@ export async function scorePairs(
 ): Promise<PairScore[]> {
   const rows = pairs.map(sharedRow);
   const scores: PairScore[] = new Array(pairs.length);
-  let done = 0;
-  for (const batch of microBatches(policy, rows, false)) {
-    const logProbs = await completionLogProbs(
-      policy,
-      packPass(
+  const score = async (passes: readonly (readonly number[])[]) => {
+    let done = 0;
+    for (const batch of passes) {
+      const logProbs = await completionLogProbs(
         policy,
-        batch.map((i) => rows[i] as ReturnType<typeof sharedRow>),
-      ),
-    );
-    batch.forEach((i, k) => {
-      const [chosen, rejected] = [logProbs[2 * k], logProbs[2 * k + 1]];
-      if (chosen === undefined || rejected === undefined) throw new Error('a pair without log-probabilities');
-      scores[i] = {
-        chosen: chosen.sum,
-        rejected: rejected.sum,
-        chosenEven: chosen.evenSum,
-        rejectedEven: rejected.evenSum,
-      };
-    });
-    done += batch.length;
-    await onProgress?.(done);
-  }
+        packPass(
+          policy,
+          batch.map((i) => rows[i] as ReturnType<typeof sharedRow>),
+        ),
+      );
+      batch.forEach((i, k) => {
+        const [chosen, rejected] = [logProbs[2 * k], logProbs[2 * k + 1]];
+        if (chosen === undefined || rejected === undefined)
+          throw new Error('a pair without log-probabilities');
+        scores[i] = {
+          chosen: chosen.sum,
+          rejected: rejected.sum,
+          chosenEven: chosen.evenSum,
+          rejectedEven: rejected.evenSum,
+        };
+      });
+      done += batch.length;
+      await onProgress?.(done);
+    }
+  };
+  await inPasses(policy, microBatches(policy, rows, false), rows.map(rowLength), score);
   return scores;
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { machineError } from '../base/errors.ts';
 import { randomRows, tinyCheckpoint } from '../policy/fixtures.ts';
 import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
@@ -139,7 +140,23 @@ describe('training', () => {
   });
   it('a diverging run ends with an error that names the step', async () => {
     const run = withPolicy({ method: 'full' }, (policy) => train(policy, { learningRate: 1e30, epochs: 20 }));
-    await expect(run).rejects.toThrow(/diverged at step \d+/);
+    await expect(run).rejects.toThrow(/diverged at step \d+.*pair-\d \(row \d\)/);
+  });
+  it('a pair whose loss is no number is named, with the step', async () => {
+    const run = withPolicy(LORA, async (policy) => {
+      const reference = pairs.map((_, i) => ({ chosen: i === 5 ? Number.NaN : -9, rejected: -9 }));
+      const job = { pairs, reference, beta: 0.1, shuffleSeed: null, optimisation: { ...BASE, batchSize: 4 } };
+      return trainPreference(policy, job);
+    });
+    await expect(run).rejects.toMatchObject({
+      code: 'diverged',
+      fields: {
+        step: 2,
+        notFinite: ['pair-5 (row 5)'],
+        pairs: [4, 5, 6, 7].map((i) => `pair-${i} (row ${i})`),
+      },
+    });
+    await expect(run).rejects.toThrow(/the loss of these is no number: pair-5 \(row 5\)/);
   });
   it('supervised training lowers the loss of its texts', async () => {
     await withPolicy({ method: 'full' }, async (policy) => {
@@ -147,6 +164,59 @@ describe('training', () => {
       const { records } = await trainLanguage(policy, texts, 1, { ...BASE, epochs: 40, batchSize: 4 });
       expect(records.at(-1)?.loss).toBeLessThan(0.25 * (records[0]?.loss as number));
     });
+  });
+});
+
+describe('a pass that does not fit into memory', () => {
+  const noMemory = () => machineError('out-of-memory', 'the engine could not allocate memory');
+  /** Lets the backward passes numbered `failing` of all layers fail, from 0. */
+  function starve(policy: Policy, failing: (call: number) => boolean): () => number {
+    let calls = 0;
+    const backward = policy.programs.backward.bind(policy.programs);
+    policy.programs.backward = async (...place) => {
+      if (failing(calls++)) throw noMemory();
+      return backward(...place);
+    };
+    return () => calls;
+  }
+  const oneStep = async (prepare: (policy: Policy) => () => number) =>
+    withPolicy(LORA, async (policy) => {
+      const calls = prepare(policy);
+      const { state } = await train(policy, { epochs: 1 });
+      return {
+        record: state.records[0],
+        calls: calls(),
+        data: [...policy.parameters.values()].map(({ data }) => data),
+      };
+    });
+
+  it('is halved, and gives the same step', async () => {
+    const whole = await oneStep((policy) => starve(policy, () => false));
+    // The second layer's gradients are gathered already when the first layer's pass fails.
+    const starved = await oneStep((policy) => starve(policy, (call) => call === 1));
+    expect([whole.calls, starved.calls]).toEqual([2, 6]);
+    expect(starved.record?.gradNorm).toBeCloseTo(whole.record?.gradNorm as number, 5);
+    starved.data.forEach((data, p) => {
+      data.forEach((value, i) => {
+        expect(Math.abs(value - (whole.data[p]?.[i] as number))).toBeLessThan(1e-4);
+      });
+    });
+  });
+
+  it('ends with what was needed and what there was, when half does not fit either', async () => {
+    const run = oneStep((policy) => starve(policy, () => true));
+    await expect(run).rejects.toMatchObject({ kind: 'machine', code: 'out-of-memory' });
+    await expect(run).rejects.toThrow(/a pass of 4 rows of \d+ tokens .*need "about 1 MB.*MB free/);
+  });
+
+  it('is no error of memory when something else fails', async () => {
+    const run = withPolicy(LORA, async (policy) => {
+      policy.programs.backward = async () => {
+        throw new Error('something else');
+      };
+      return train(policy, { epochs: 1 });
+    });
+    await expect(run).rejects.toThrow('something else');
   });
 });
 
