@@ -35,7 +35,11 @@ export function addMerge(program: Command, outside: Outside): void {
       ...(flags.model === undefined ? {} : { model: flags.model }),
       ...(flags.dtype === undefined ? {} : { dtype: mergeDtype(flags.dtype) }),
       threads: availableParallelism(),
-      hub: { ...hubTalk(progress), ...(flags.revision === undefined ? {} : { revision: flags.revision }) },
+      hub: {
+        ...hubTalk(progress),
+        signal: outside.signal,
+        ...(flags.revision === undefined ? {} : { revision: flags.revision }),
+      },
       onProgress: (done, total) => bar.update('tensors', done, total),
     });
     bar.end();

@@ -1,111 +1,67 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, statfs } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { ListFileEntry } from '@huggingface/hub';
-import { inputError, machineError, WinnowError } from '../base/errors.ts';
-import { errno, writeError } from '../base/files.ts';
+import { inputError, machineError } from '../base/errors.ts';
+import { writeFileAtomic } from '../base/files.ts';
 import { isHubId } from '../base/hub-id.ts';
-import { readJson } from '../base/json.ts';
 import { withLock } from '../base/lock.ts';
+import { CachedRepo, COMMIT, type HubFile, INDEX, SINGLE, shardsOf } from './hub-cache.ts';
+import { hubError, noRevision, noRoom, noWeights, offline } from './hub-errors.ts';
+import { bytesBegun, fetchFile, identity, isThere } from './hub-file.ts';
+
+export { hubName, hubSnapshot, modelName } from './hub-cache.ts';
 
 export interface HubOptions {
   /** Branch, tag or commit. Default `main`. */
   readonly revision?: string;
-  /** Bytes there and bytes in all, while files come. */
+  /** Bytes there and bytes in all, while files come; the last call has both equal. */
   readonly onProgress?: (done: number, total: number) => void;
   /** One line about what was found. */
   readonly onNote?: (text: string) => void;
+  /** Ends a download, which a later call goes on with. */
+  readonly signal?: AbortSignal;
   readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Files beside the weights that a model may need; others (other formats, pictures) stay on the hub. */
 const SMALL_FILES =
   /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json$|^merges\.txt$|^tokenizer\.model$|^(additional_chat_templates\/[\w.-]+|chat_template)\.jinja$/;
-const SINGLE = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
-const COMMIT = /^[0-9a-f]{40}$/;
 
 /**
  * The folder of a model: a folder as it is, a hub's `org/name` as a snapshot in the hub's ordinary cache
- * (`HF_HUB_CACHE`, `HF_HOME`; shared with Python's huggingface_hub), where what is missing is downloaded first. A
- * folder on this machine goes before a hub id of the same name. Reads HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE.
+ * (`HF_HUB_CACHE`, `HF_HOME`; shared with Python's huggingface_hub), where what is missing is downloaded first. What
+ * exists on this machine goes before a hub id of the same name; what is neither is given back, for `openCheckpoint`
+ * to refuse. Reads HF_TOKEN, HF_TOKEN_PATH, HF_ENDPOINT, HF_HUB_OFFLINE and TRANSFORMERS_OFFLINE.
  *
- * @throws inputError `hub-not-found`, `hub-gated`, `hub-revision`, `hub-no-weights`, `hub-offline`. machineError
- *   `hub-unreachable`, `hub-damaged`, `disk-full`.
+ * @throws inputError `hub-not-found`, `hub-gated`, `hub-token`, `hub-revision`, `hub-no-weights`, `hub-offline`.
+ *   machineError `hub-unreachable`, `hub-damaged`, `disk-full`, `cannot-write`. The reason of the signal.
  */
 export async function modelFolder(model: string, options: HubOptions = {}): Promise<string> {
   if (existsSync(model) || !isHubId(model)) return model;
-  const { revision = 'main', env = process.env, onNote } = options;
+  const { revision = 'main', env = process.env, onNote, signal } = options;
+  // It becomes the name of a file.
+  if (revision.split('/').some((name) => /^\.{0,2}$|[\\\0]/.test(name))) throw noRevision(model, revision);
   // Only now: workers, which are given folders, need not load it.
   const hub = await import('@huggingface/hub');
   const folder = join(hub.getHFHubCachePath(), hub.getRepoFolderName({ type: 'model', name: model }));
-  const repo = new CachedRepo(model, revision, folder);
+  const repo = new CachedRepo(folder, model, revision);
   const known = repo.whole();
   // A commit never changes: nothing to ask.
   if (known !== null && COMMIT.test(revision)) return known;
   if (isSet(env.HF_HUB_OFFLINE) || isSet(env.TRANSFORMERS_OFFLINE)) {
     if (known !== null) return known;
-    throw inputError('hub-offline', `${model} is not in the hub's cache, and HF_HUB_OFFLINE is set`, {
-      file: repo.folder,
-      need: repo.missing().join(', '),
-      remedy: 'Unset HF_HUB_OFFLINE once to download it, or give the folder of a model',
-    });
+    throw offline(repo);
   }
+  const token = accessToken(env);
   try {
-    return await download(hub, repo, options);
+    return await download(hub, repo, token, options);
   } catch (error) {
-    const told = hubError(hub, error, repo, env);
+    signal?.throwIfAborted();
+    const told = hubError(error, repo, token);
     if (told.code !== 'hub-unreachable' || known === null) throw told;
-    onNote?.(`the hub cannot be reached: ${model} is taken as the cache has it`);
+    onNote?.(`the hub cannot be reached: ${model} is taken as the cache has it, commit ${repo.commit()}`);
     return known;
-  }
-}
-
-/** `org/name` of a folder in the hub's cache; other folders as they are. For what is written about a model. */
-export function hubName(folder: string): string {
-  const [, org, name] =
-    /[\\/]models--([^\\/]+?)--([^\\/]+)[\\/]snapshots[\\/][0-9a-f]{40}[\\/]?$/.exec(folder) ?? [];
-  return org === undefined ? folder : `${org}/${name}`;
-}
-
-/** One model in the cache, at one revision. */
-class CachedRepo {
-  readonly model: string;
-  readonly revision: string;
-  readonly folder: string;
-
-  constructor(model: string, revision: string, folder: string) {
-    this.model = model;
-    this.revision = revision;
-    this.folder = folder;
-  }
-
-  /** The commit that the revision was when last asked for. */
-  commit(): string | null {
-    if (COMMIT.test(this.revision)) return this.revision;
-    const ref = join(this.folder, 'refs', this.revision);
-    return existsSync(ref) ? readFileSync(ref, 'utf8').trim() : null;
-  }
-
-  snapshot(commit: string): string {
-    return join(this.folder, 'snapshots', commit);
-  }
-
-  /** What a whole snapshot lacks. Links whose file is gone count as missing. */
-  missing(): string[] {
-    const commit = this.commit();
-    if (commit === null) return ['config.json', 'tokenizer.json', SINGLE];
-    const has = (name: string) => existsSync(join(this.snapshot(commit), name));
-    const shards = has(INDEX) ? shardsOf(join(this.snapshot(commit), INDEX)) : [];
-    const weights = has(SINGLE) ? [] : shards.length > 0 ? shards : [SINGLE];
-    return ['config.json', 'tokenizer.json', ...weights].filter((name) => !has(name));
-  }
-
-  whole(): string | null {
-    const commit = this.commit();
-    return commit !== null && this.missing().length === 0 ? this.snapshot(commit) : null;
   }
 }
 
@@ -114,169 +70,102 @@ type Hub = typeof import('@huggingface/hub');
 async function download(
   hub: Hub,
   repo: CachedRepo,
-  { onProgress, env = process.env }: HubOptions,
+  token: string | null,
+  { onProgress, onNote, signal, env = process.env }: HubOptions,
 ): Promise<string> {
-  const token = accessToken(env);
   const access = {
     ...(env.HF_ENDPOINT ? { hubUrl: env.HF_ENDPOINT.replace(/\/+$/, '') } : {}),
     ...(token === null ? {} : { accessToken: token }),
+    ...(signal === undefined
+      ? {}
+      : { fetch: (url: string | URL | Request, init?: RequestInit) => fetch(url, { ...init, signal }) }),
   };
   const named = { name: repo.model, revision: repo.revision, additionalFields: ['sha' as const], ...access };
   const { sha: commit } = await hub.modelInfo(named);
+  if (!COMMIT.test(commit))
+    throw machineError('hub-damaged', `the hub tells no commit of ${repo.model}`, { got: commit });
   const at = { repo: repo.model, revision: commit, ...access };
-  const files: ListFileEntry[] = [];
+  const files: HubFile[] = [];
   for await (const entry of hub.listFiles({ ...at, recursive: true }))
     if (entry.type === 'file') files.push(entry);
-  // The library writes a file's part under one name: two processes must not do so at once.
-  return withLock(join(repo.folder, '.winnow-lock'), async () => {
-    const fetched = new Set<ListFileEntry>();
-    const fetchAll = async (wanted: readonly ListFileEntry[], total: number) => {
-      for (const entry of wanted) {
-        await fetchFile(hub, entry, at, repo.snapshot(commit));
-        fetched.add(entry);
-        onProgress?.(sizeOf([...fetched]), total);
-      }
-    };
-    const small = files.filter(({ path }) => SMALL_FILES.test(path));
-    const single = files.filter(({ path }) => path === SINGLE);
-    const index = files.filter(({ path }) => path === INDEX);
-    const first = single.length > 0 ? small : [...small, ...index];
-    await fetchAll(first, sizeOf(first));
-    const shards = single.length > 0 ? [] : index.flatMap(() => shardsOf(join(repo.snapshot(commit), INDEX)));
-    const weights = single.length > 0 ? single : files.filter(({ path }) => shards.includes(path));
-    if (weights.length === 0) throw noWeights(repo, files);
-    await fetchAll(weights, sizeOf([...first, ...weights]));
-    if (!COMMIT.test(repo.revision)) {
-      const ref = join(repo.folder, 'refs', repo.revision);
-      await mkdir(dirname(ref), { recursive: true });
-      await writeFile(ref, commit);
-    }
-    return repo.snapshot(commit);
+
+  const snapshot = repo.snapshot(commit);
+  const single = files.filter(({ path }) => path === SINGLE);
+  const index = single.length > 0 ? [] : files.filter(({ path }) => path === INDEX);
+  if (single.length + index.length === 0) throw noWeights(repo.model, files);
+  const small = [...files.filter(({ path }) => SMALL_FILES.test(path)), ...index];
+  const lacking = (wanted: readonly HubFile[]) =>
+    wanted.filter((file) => !isThere(file, join(snapshot, file.path)));
+  const weights = () => {
+    const names = index.length > 0 ? shardsOf(snapshot) : [];
+    return [...single, ...files.filter(({ path }) => names.includes(path))];
+  };
+  // Another's cache may be there to read only.
+  const isWhole = () => lacking(small).length === 0 && lacking(weights()).length === 0;
+  if (isWhole() && repo.commit() === commit) return snapshot;
+
+  // `xet: false`: plain requests for bytes, which can go on from any byte and are what our tests serve.
+  const source = ({ path }: HubFile) => hub.downloadFile({ ...at, path, xet: false });
+  const placeOf = (file: HubFile) => ({
+    blob: join(repo.folder, 'blobs', identity(file).name),
+    link: join(snapshot, file.path),
   });
+  const work = async () => {
+    const first = lacking(small);
+    await needRoom(repo, first, placeOf);
+    let done = 0;
+    for (const file of first) await fetchFile(source, file, placeOf(file), (count) => (done += count));
+    const rest = lacking(weights());
+    await needRoom(repo, rest, placeOf);
+    const total = done + rest.reduce((sum, file) => sum + identity(file).bytes, 0);
+    for (const file of rest)
+      await fetchFile(source, file, placeOf(file), (count) => {
+        done += count;
+        if (done < total) onProgress?.(done, total);
+      });
+    if (total > 0) onProgress?.(total, total);
+    if (COMMIT.test(repo.revision)) return;
+    await mkdir(dirname(repo.ref), { recursive: true });
+    writeFileAtomic(repo.ref, commit);
+  };
+  // Two processes would do no harm, but fetch everything twice.
+  await withLock(join(repo.folder, '.winnow-lock'), work, {
+    onWait: () => onNote?.(`waiting for another process that downloads ${repo.model}`),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return snapshot;
 }
 
-/** One file into the cache, held against the size and, for large files, the hash that the hub tells. */
-async function fetchFile(
-  hub: Hub,
-  entry: ListFileEntry,
-  at: {
-    readonly repo: string;
-    readonly revision: string;
-    readonly hubUrl?: string;
-    readonly accessToken?: string;
-  },
-  snapshot: string,
+/** Before a large download: whether the disk has room for what is still to come. */
+async function needRoom(
+  repo: CachedRepo,
+  files: readonly HubFile[],
+  placeOf: (file: HubFile) => { readonly blob: string },
 ): Promise<void> {
-  const link = join(snapshot, entry.path);
-  if (existsSync(link)) return;
-  const file = await silently(() => hub.downloadFileToCacheDir({ ...at, path: entry.path }));
-  const { size } = statSync(file);
-  const need = entry.lfs?.size ?? entry.size;
-  const hash = entry.lfs === undefined ? undefined : await sha256OfFile(file);
-  if (size === need && (hash === undefined || hash === entry.lfs?.oid)) return;
-  // The link and what it leads to: a damaged file must not be found by the next run, or by Python.
-  rmSync(realpathSync(file), { force: true });
-  rmSync(file, { force: true });
-  throw machineError('hub-damaged', `${entry.path} came damaged from the hub`, {
-    file,
-    need: `${need} bytes${entry.lfs === undefined ? '' : `, SHA-256 ${entry.lfs.oid}`}`,
-    got: `${size} bytes${hash === undefined ? '' : `, SHA-256 ${hash}`}`,
-    remedy: 'Run the same command again; it was removed from the cache',
-  });
+  let need = 0;
+  for (const file of files)
+    if (!isThere(file, placeOf(file).blob))
+      need += identity(file).bytes - bytesBegun(file, placeOf(file).blob);
+  const { bavail, bsize } = await statfs(repo.folder);
+  if (need > bavail * bsize) throw noRoom(repo.folder, need, bavail * bsize);
 }
 
-async function sha256OfFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
-  return hash.digest('hex');
-}
-
-/** The library talks to stdout, where our data goes. */
-async function silently<T>(work: () => Promise<T>): Promise<T> {
-  const { debug, info } = console;
-  console.debug = () => {};
-  console.info = () => {};
-  try {
-    return await work();
-  } finally {
-    Object.assign(console, { debug, info });
-  }
-}
-
-function shardsOf(index: string): string[] {
-  const map = (readJson(index) as { readonly weight_map?: Record<string, unknown> } | null)?.weight_map ?? {};
-  return [...new Set(Object.values(map).filter((name): name is string => typeof name === 'string'))];
-}
-
-function sizeOf(files: readonly ListFileEntry[]): number {
-  return files.reduce((sum, { size }) => sum + size, 0);
-}
-
+/** As huggingface_hub finds it: HF_TOKEN, else the file of HF_TOKEN_PATH. */
 function accessToken(env: NodeJS.ProcessEnv): string | null {
   const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
   const file = env.HF_TOKEN_PATH ?? join(home, 'token');
-  const token = env.HF_TOKEN ?? (existsSync(file) ? readFileSync(file, 'utf8') : '');
-  return token.trim() === '' ? null : token.trim();
+  const given = env.HF_TOKEN?.trim() || env.HUGGING_FACE_HUB_TOKEN?.trim();
+  const token = given || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '');
+  if (token === '') return null;
+  // The library refuses the same prefix; a line break in it would make fetch print the whole header.
+  if (/^hf_[\x21-\x7e]+$/.test(token)) return token;
+  throw inputError('hub-token', 'the token of the hub has the wrong form', {
+    file: given ? 'HF_TOKEN' : file,
+    need: 'one word that begins with hf_',
+    remedy: 'Copy it anew from the settings of your account, or unset it',
+  });
 }
 
 function isSet(flag: string | undefined): boolean {
   return flag !== undefined && !['', '0', 'false', 'no', 'off'].includes(flag.toLowerCase());
-}
-
-function noWeights(repo: CachedRepo, files: readonly ListFileEntry[]): WinnowError {
-  return inputError('hub-no-weights', `${repo.model} has no safetensors weights`, {
-    need: `${SINGLE} or ${INDEX}`,
-    got: files.map(({ path }) => path).filter((path) => /\.(bin|gguf|pth?|onnx|safetensors)$/.test(path)),
-    remedy: 'Take another model, or save it with save_pretrained of transformers and give the folder',
-  });
-}
-
-/** What the hub's answer means, without the token or the address. */
-function hubError(hub: Hub, error: unknown, repo: CachedRepo, env: NodeJS.ProcessEnv): WinnowError {
-  if (error instanceof WinnowError) return error;
-  const { model, revision } = repo;
-  if (error instanceof hub.HubApiError) {
-    // Behind it comes the address, with the revision's name.
-    const said = error.message.split('. URL:', 1)[0] as string;
-    if (error.statusCode === 401 || error.statusCode === 403) {
-      const token =
-        accessToken(env) === null ? 'Set HF_TOKEN to a token that may read it' : 'This token may not read it';
-      return inputError('hub-gated', `the hub does not give ${model} to this user`, {
-        got: `status ${error.statusCode}: ${said}`,
-        remedy: `It may be misspelt, private, or gated: then accept its licence on its page first. ${token}`,
-      });
-    }
-    if (error.statusCode === 404 && /rev/i.test(said))
-      return inputError('hub-revision', `${model} has no revision ${revision}`, {
-        got: revision,
-        remedy: 'Give a branch, tag or commit of the model with --revision',
-      });
-    if (error.statusCode === 404)
-      return inputError('hub-not-found', `${model} is neither a folder here nor a model on the hub`, {
-        got: model,
-        remedy: 'Give the folder of a model, or a hub id as org/name',
-      });
-    return machineError('hub-unreachable', `the hub failed with status ${error.statusCode}`, {
-      got: said,
-      remedy: 'Try again later, or give the folder of a model',
-    });
-  }
-  if (error instanceof TypeError && /access token/i.test(error.message))
-    return inputError('hub-token', 'the hub token has the wrong form', { remedy: error.message });
-  if (errno(error) === 'ENOSPC' || errno(error) === 'EACCES' || errno(error) === 'EROFS')
-    return writeError(repo.folder, error) as WinnowError;
-  return machineError(
-    'hub-unreachable',
-    `${model} is not a folder here, and the hub cannot be reached`,
-    {
-      got:
-        error instanceof Error ? [error.message, causeOf(error)].filter(Boolean).join(': ') : String(error),
-      remedy: 'Check the network (and HF_ENDPOINT, if set), or give the folder of a model',
-    },
-    error,
-  );
-}
-
-function causeOf(error: Error): string {
-  return error.cause instanceof Error ? error.cause.message : '';
 }
