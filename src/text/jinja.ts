@@ -1,4 +1,7 @@
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { strftime } from './fixed-date.ts';
+import { FunctionValue, RAW_FUNCTIONS, TEXT_FUNCTIONS } from './jinja-functions.ts';
+import { mend } from './jinja-mend.ts';
 
 /** A parsed chat template. */
 export type Program = ReturnType<typeof parse>;
@@ -6,9 +9,17 @@ export type Program = ReturnType<typeof parse>;
 /**
  * Parses as transformers does: trim_blocks and lstrip_blocks, and every line break of the source is `\n`, also
  * inside its string literals (Python's Jinja does that, @huggingface/jinja does not).
+ *
+ * The library gives another text than Python in these points, which are mended in the parsed template: methods and
+ * filters of text (`strip('\n')` strips all white space, `trim` also U+FEFF), the length of text (UTF-16 units), what
+ * `{{ none }}`, `{{ true }}` and lists are written as, variables set in one turn of a loop (they would still be set in
+ * the next), and attributes of what is undefined (no error). Held to transformers by test/templates.test.ts.
  */
 export function parseTemplate(source: string): Program {
-  return parse(tokenize(source.replace(/\r\n?/g, '\n'), { lstrip_blocks: true, trim_blocks: true }));
+  const text = source.replace(/\r\n?/g, '\n');
+  const program = parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }));
+  mend(program);
+  return program;
 }
 
 /**
@@ -18,7 +29,10 @@ export function parseTemplate(source: string): Program {
  */
 export function runTemplate(program: Program, variables: Readonly<Record<string, unknown>>): string {
   const environment = new Environment();
-  for (const [name, value] of Object.entries({ ...GLOBALS, ...variables })) environment.set(name, value);
+  for (const [name, value] of Object.entries({ ...GLOBALS, ...TEXT_FUNCTIONS, ...variables }))
+    environment.set(name, value);
+  for (const [name, call] of Object.entries(RAW_FUNCTIONS))
+    environment.setVariable(name, new FunctionValue(call));
   const { value } = new Interpreter(environment).run(program);
   return String(value);
 }
@@ -31,7 +45,7 @@ const GLOBALS: Readonly<Record<string, unknown>> = {
   False: false,
   None: null,
   range,
-  strftime_now: fixedDate,
+  strftime_now: strftime,
   raise_exception: (message: string) => {
     throw new Error(message);
   },
@@ -41,24 +55,4 @@ function range(start: number, stop?: number, step = 1): number[] {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   if (step === 0) throw new Error('range() step must not be zero');
   return Array.from({ length: Math.max(0, Math.ceil((to - from) / step)) }, (_, i) => from + i * step);
-}
-
-/** 26 July 2024, the date that Llama 3's own templates fall back on. */
-const DATE_PARTS: Readonly<Record<string, string>> = {
-  Y: '2024',
-  y: '24',
-  m: '07',
-  d: '26',
-  B: 'July',
-  b: 'Jul',
-  A: 'Friday',
-  a: 'Fri',
-  H: '00',
-  M: '00',
-  S: '00',
-  '%': '%',
-};
-
-function fixedDate(format: string): string {
-  return format.replace(/%-?([A-Za-z%])/g, (whole, part: string) => DATE_PARTS[part] ?? whole);
 }

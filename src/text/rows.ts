@@ -49,6 +49,11 @@ export function rowLength(row: SharedPromptRow): number {
   return row.completions.reduce((sum, completion) => sum + completion.length - 1, row.prompt.length);
 }
 
+/** Tokens of a row that are predicted. */
+export function completionTokens({ completions }: SharedPromptRow): number {
+  return completions.reduce((sum, completion) => sum + completion.length, 0);
+}
+
 /**
  * The segments of a segmented batch of these rows, each as long as its longest, or null where they cannot be
  * segmented: rows of fewer than two completions, or of different numbers of them.

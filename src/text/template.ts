@@ -24,6 +24,8 @@ export function renderChat(
   try {
     return runTemplate(template, {
       messages,
+      tools: null,
+      documents: null,
       add_generation_prompt: generationPrompt,
       bos_token: tokenizer.bosToken ?? '',
       eos_token: tokenizer.eosToken,
