@@ -1,4 +1,4 @@
-import type { LayerKind } from '../model/architecture.ts';
+import type { DecoderConfig, LayerKind } from '../model/architecture.ts';
 import type { HostTensor } from '../tensor/program.ts';
 import { type RowBatch, windowMasks } from '../text/rows.ts';
 import type { Policy } from './policy.ts';
@@ -74,10 +74,14 @@ const HEAD_CHUNK_BYTES = 160e6;
  * reads the whole output embedding.
  */
 export function headChunks(policy: Policy, predictions: number): [number, number][] {
-  const most = Math.max(1, Math.floor(HEAD_CHUNK_BYTES / (4 * policy.config.vocabSize)));
-  const chunks = Math.ceil(predictions / most);
+  const chunks = Math.ceil(predictions / headChunkRows(policy.config));
   const start = (chunk: number) => Math.floor((chunk * predictions) / chunks);
   return Array.from({ length: chunks }, (_, chunk) => [start(chunk), start(chunk + 1)]);
+}
+
+/** Most predictions of one chunk. */
+export function headChunkRows({ vocabSize }: Pick<DecoderConfig, 'vocabSize'>): number {
+  return Math.max(1, Math.floor(HEAD_CHUNK_BYTES / (4 * vocabSize)));
 }
 
 export function targetFeed(batch: RowBatch, from: number, to: number): HostTensor {

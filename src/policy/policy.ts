@@ -5,6 +5,7 @@ import { type LoraShape, layerGraph } from '../model/layer.ts';
 import { type Rope, rotaryTables } from '../model/rope.ts';
 import { readTensorF32 } from '../model/safetensors.ts';
 import { layerPrefix } from '../model/tensors.ts';
+import type { Device } from '../tensor/gpu.ts';
 import type { HostTensor } from '../tensor/program.ts';
 import { Arena } from './arena.ts';
 import { Programs } from './programs.ts';
@@ -27,10 +28,12 @@ export interface PolicyOptions {
   readonly threads: number;
   /** Memory for activations: below it they are kept for the backward pass, above it computed again. */
   readonly activationBytes?: number;
+  /** Default: the CPU. */
+  readonly device?: Device;
 }
 
 /**
- * A decoder with what is trained of it, on this machine's CPU: π_θ of DPO, and, untrained, π_ref.
+ * A decoder with what is trained of it, on a device of this machine: π_θ of DPO, and, untrained, π_ref.
  * Log-probabilities, gradients and generation are functions over it (`log-probs.ts`, `gradient.ts`, `generate.ts`).
  */
 export interface Policy {
@@ -55,11 +58,12 @@ const DEFAULT_ACTIVATION_BYTES = 1.5e9;
 /** Opens a checkpoint as a policy. With LoRA, B starts at zero, so the policy starts as the checkpoint. */
 export function openPolicy(checkpoint: Checkpoint, options: PolicyOptions): Policy {
   const { config } = checkpoint;
-  const { trained, threads } = options;
+  const { trained, threads, device = 'cpu' } = options;
   const parameters = initialParameters(checkpoint, trained);
   const full = trained.method === 'full';
   const lora = trained.method === 'lora' ? trained : null;
-  const programs = new Programs({ config, files: full ? null : checkpoint.weights, lora, threads });
+  const files = full ? null : checkpoint.weights;
+  const programs = new Programs({ config, files, lora, threads, device });
   const feed = (parameter: Parameter): HostTensor => ({ data: parameter.data, shape: parameter.shape });
   const layers: Record<string, HostTensor>[] = Array.from({ length: config.layers }, () => ({}));
   const outerFeeds: Record<string, HostTensor> = {};

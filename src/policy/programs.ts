@@ -7,6 +7,7 @@ import { EMBEDDING, layerPrefix } from '../model/tensors.ts';
 import { evaluateDim } from '../tensor/dim.ts';
 import { scale } from '../tensor/elementwise.ts';
 import { gatherRows } from '../tensor/gather.ts';
+import type { Device } from '../tensor/gpu.ts';
 import { gradients, topological } from '../tensor/gradients.ts';
 import type { FileTensor } from '../tensor/onnx.ts';
 import { compile, compileModes, type Program } from '../tensor/program.ts';
@@ -19,6 +20,8 @@ export interface Residence {
   readonly files: ReadonlyMap<string, TensorEntry> | null;
   readonly lora: LoraShape | null;
   readonly threads: number;
+  /** Default: the CPU. */
+  readonly device?: Device;
 }
 
 /** A layer with its backward pass. */
@@ -163,7 +166,7 @@ export class Programs {
   }
 
   async #compile({ weights, prefix = '', modes }: Parts): Promise<Record<string, Program>> {
-    const { files, threads } = this.#residence;
+    const { files, threads, device = 'cpu' } = this.#residence;
     const bound = new Map<Value, FileTensor>();
     let folder: string | undefined;
     const specs = Object.entries(modes).map(([mode, { feeds, outputs }]) => {
@@ -182,7 +185,7 @@ export class Programs {
       const used = Object.fromEntries(Object.entries(inputs).filter(([, value]) => needed.has(value)));
       return [mode, { inputs: used, outputs }] as const;
     });
-    const options = { threads, ...(folder === undefined ? {} : { folder }) };
+    const options = { threads, device, ...(folder === undefined ? {} : { folder }) };
     const [only, ...others] = specs;
     if (only !== undefined && others.length === 0)
       return { [only[0]]: await compile({ ...only[1], files: bound }, options) };

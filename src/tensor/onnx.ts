@@ -13,13 +13,20 @@ export interface FileTensor {
   readonly length: number;
 }
 
+/** A tensor that the model holds itself, float32, row-major. */
+export interface HeldTensor {
+  readonly dtype: 'F32';
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
 /** What to make a program of: the part of the graph between its inputs and its outputs. */
 export interface ProgramSpec {
   /** Fed at run time. A value that has a producer may stand here too: the graph is cut there. */
   readonly inputs: Readonly<Record<string, Value>>;
   readonly outputs: Readonly<Record<string, Value>>;
-  /** Inputs of the graph that are read from files instead of being fed. */
-  readonly files?: ReadonlyMap<Value, FileTensor>;
+  /** Inputs of the graph that are read from files, or held, instead of being fed. */
+  readonly files?: ReadonlyMap<Value, FileTensor | HeldTensor>;
 }
 
 // onnx.proto, TensorProto.DataType.
@@ -118,7 +125,7 @@ interface StoredWeights {
 function storedWeights(files: ProgramSpec['files']): StoredWeights {
   const entries = [...(files ?? [])];
   return {
-    initializers: entries.map(([, tensor], i) => externalTensor(`w${i}`, tensor)),
+    initializers: entries.map(([, tensor], i) => storedTensor(`w${i}`, tensor)),
     names: new Map(entries.map(([value, { dtype }], i) => [value, { name: `w${i}`, half: dtype !== 'F32' }])),
   };
 }
@@ -248,9 +255,16 @@ function constantTensor(name: string, value: Value): MessageWriter {
     .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-function externalTensor(name: string, tensor: FileTensor): MessageWriter {
+function storedTensor(name: string, tensor: FileTensor | HeldTensor): MessageWriter {
   const message = new MessageWriter();
   for (const dim of tensor.shape) message.integer(1, dim);
+  if ('data' in tensor) {
+    const { buffer, byteOffset, byteLength } = tensor.data;
+    return message
+      .integer(2, FILE_TYPE.F32)
+      .text(8, name)
+      .bytes(9, new Uint8Array(buffer, byteOffset, byteLength));
+  }
   message.integer(2, FILE_TYPE[tensor.dtype]).text(8, name);
   const entries = { location: tensor.location, offset: String(tensor.offset), length: String(tensor.length) };
   for (const [key, value] of Object.entries(entries))

@@ -1,24 +1,35 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
 import { machineError } from '../base/errors.ts';
-import { keepsMemory } from '../base/malloc.ts';
-import { evaluateDim, type Shape, showShape } from './dim.ts';
-import { MODE, type ProgramSpec, toModalOnnx, toOnnx } from './onnx.ts';
+import { type Device, type Gpu, gpuOf } from './gpu.ts';
+import { lower } from './lowering.ts';
+import { type HeldTensor, MODE, type ProgramSpec, toModalOnnx, toOnnx } from './onnx.ts';
+import {
+  checkOperations,
+  difference,
+  expectedOutputs,
+  firstLine,
+  PROGRAM_TOLERANCE,
+  programSignature,
+  samples,
+} from './self-check.ts';
+import {
+  type Allocate,
+  type Call,
+  type Feeds,
+  type HostTensor,
+  openOnCpu,
+  type Plug,
+  prepareCall,
+  type Session,
+  type SessionOptions,
+} from './session.ts';
 import type { Value } from './value.ts';
 
-/** A tensor in the host's memory, row-major. */
-export interface HostTensor {
-  readonly data: Float32Array | BigInt64Array;
-  readonly shape: readonly number[];
-}
+export type { Allocate, HostTensor } from './session.ts';
 
-/** Where the outputs of a program are written: memory that the caller owns. */
-export type Allocate = (length: number) => Float32Array;
-
-export interface CompileOptions {
-  /** Threads inside one operation. */
-  readonly threads: number;
-  /** The folder in which file tensors lie: its real path, symlinks resolved. */
-  readonly folder?: string;
+export interface CompileOptions extends SessionOptions {
+  /** Where it runs, 'cpu' if not given. Where a GPU is not to be had or fails, the CPU takes over. */
+  readonly device?: Device;
 }
 
 /** A compiled part of a graph. It blocks the thread that runs it: use it in a child process. */
@@ -34,14 +45,21 @@ export interface Program {
   dispose(): Promise<void>;
 }
 
-/** Compiles the part of the graph between the inputs and outputs of `spec` for the CPU. */
+type Part = Omit<ProgramSpec, 'files'>;
+type Files = NonNullable<ProgramSpec['files']>;
+
+/** Compiles the part of the graph between the inputs and outputs of `spec`. */
 export async function compile(spec: ProgramSpec, options: CompileOptions): Promise<Program> {
-  const session = await createSession(toOnnx(spec), options);
-  const outputs = Object.keys(spec.outputs);
-  return {
-    run: (feeds, allocate) => runSession(session, spec, feeds, allocate, { outputs, more: {} }),
-    dispose: () => session.release(),
-  };
+  const place = await Place.open(
+    {
+      parts: [spec],
+      files: spec.files ?? new Map(),
+      plugs: [{ outputs: Object.keys(spec.outputs), more: {} }],
+      write: ([part], files) => toOnnx({ ...(part as Part), files }),
+    },
+    options,
+  );
+  return { run: (feeds, allocate) => place.run(0, feeds, allocate), dispose: () => place.dispose() };
 }
 
 /**
@@ -53,31 +71,19 @@ export async function compileModes<Mode extends string>(
   files: ProgramSpec['files'],
   options: CompileOptions,
 ): Promise<Record<Mode, Program>> {
-  const modes = Object.entries(specs) as [Mode, Omit<ProgramSpec, 'files'>][];
-  const session = await createSession(
-    toModalOnnx(
-      modes.map(([, spec]) => spec),
-      files,
-    ),
-    options,
-  );
+  const modes = Object.entries(specs) as [Mode, Part][];
   const all = new Map(modes.flatMap(([, spec]) => Object.entries(spec.inputs)));
-  let released: Promise<void> | undefined;
-  const programs = modes.map(([mode, spec], index): [Mode, Program] => {
-    const outputs = Object.keys(spec.outputs).map((_, i) => `o${i}`);
+  const plugs = modes.map(([, spec], index): Plug => {
     const more: Record<string, Tensor> = { [MODE]: new Tensor('int64', BigInt64Array.of(BigInt(index)), []) };
     for (const [name, value] of all) if (!(name in spec.inputs)) more[name] = nothing(value);
-    return [
-      mode,
-      {
-        run: (feeds, allocate) => runSession(session, spec, feeds, allocate, { outputs, more }),
-        async dispose() {
-          released ??= session.release();
-          await released;
-        },
-      },
-    ];
+    return { outputs: Object.keys(spec.outputs).map((_, i) => `o${i}`), more };
   });
+  const parts = modes.map(([, spec]) => spec);
+  const place = await Place.open({ parts, files: files ?? new Map(), plugs, write: toModalOnnx }, options);
+  const programs = modes.map(([mode], index): [Mode, Program] => [
+    mode,
+    { run: (feeds, allocate) => place.run(index, feeds, allocate), dispose: () => place.dispose() },
+  ]);
   return Object.fromEntries(programs) as Record<Mode, Program>;
 }
 
@@ -90,66 +96,76 @@ function nothing({ shape, dtype }: Value): Tensor {
     : new Tensor('int64', new BigInt64Array(length), dims);
 }
 
-function createSession(model: Uint8Array, options: CompileOptions): Promise<InferenceSession> {
-  return InferenceSession.create(model, {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: options.threads,
-    interOpNumThreads: 1,
-    // Measured: memory patterns hold the largest batch's memory; constant folding turns mapped half-precision
-    // weights into float32 copies; prepacking copies weights.
-    enableMemPattern: false,
-    // A decoder has many sessions: an arena each would hold the scratch memory of all at once (0.5 B: 4 GB).
-    enableCpuMemArena: !keepsMemory(),
-    graphOptimizationLevel: 'disabled',
-    logSeverityLevel: 3,
-    extra: {
-      session: {
-        disable_prepacking: '1',
-        ...(options.folder === undefined
-          ? {}
-          : { model_external_initializers_file_folder_path: options.folder }),
-      },
-    },
-  });
+/** What one session holds. */
+interface Source {
+  readonly parts: readonly Part[];
+  readonly files: Files;
+  /** How each part is reached in the session. */
+  readonly plugs: readonly Plug[];
+  /** The ONNX model. */
+  write(parts: readonly Part[], files: Files): Uint8Array;
 }
 
-/** How a program's outputs are called in its session, and what the session must be fed beside its inputs. */
-interface Plug {
-  readonly outputs: readonly string[];
-  readonly more: Readonly<Record<string, Tensor>>;
-}
+/** A session on the GPU or the CPU; from the one it moves to the other when the GPU fails, here or elsewhere. */
+class Place {
+  readonly #source: Source;
+  readonly #options: SessionOptions;
+  /** null: on the CPU. */
+  #gpu: Gpu | null;
+  #session: Session;
+  #released: Promise<void> | undefined;
 
-async function runSession(
-  session: InferenceSession,
-  spec: Omit<ProgramSpec, 'files'>,
-  feeds: Readonly<Record<string, HostTensor>>,
-  allocate: Allocate,
-  plug: Plug,
-): Promise<Record<string, HostTensor & { readonly data: Float32Array }>> {
-  const inputs = Object.entries(spec.inputs);
-  const bindings: Record<string, number> = {};
-  const fed: Record<string, Tensor> = { ...plug.more };
-  for (const [name, value] of inputs) {
-    const feed = feeds[name];
-    if (feed === undefined) throw new Error(`program: input ${name} is not fed`);
-    bind(name, value.shape, feed.shape, bindings);
-    fed[name] =
-      feed.data instanceof Float32Array
-        ? new Tensor('float32', feed.data, feed.shape)
-        : new Tensor('int64', feed.data, feed.shape);
+  private constructor(source: Source, options: SessionOptions, session: Session, gpu: Gpu | null) {
+    this.#source = source;
+    this.#options = options;
+    this.#session = session;
+    this.#gpu = gpu;
   }
-  // Expressions such as P+T can be held against a feed only once all symbols are bound.
-  for (const [name, value] of inputs)
-    if (value.shape.some((dim, i) => evaluateDim(dim, bindings) !== fed[name]?.dims[i]))
-      throw misfit(name, value.shape, fed[name]?.dims ?? []);
-  const fetches: Record<string, Tensor> = {};
-  const results: Record<string, HostTensor & { data: Float32Array }> = {};
-  Object.entries(spec.outputs).forEach(([name, value], i) => {
-    const shape = value.shape.map((dim) => evaluateDim(dim, bindings));
-    const data = allocate(shape.reduce((product, dim) => product * dim, 1));
-    results[name] = { data, shape };
-    fetches[plug.outputs[i] as string] = new Tensor('float32', data, shape);
-  });
+
+  static async open(source: Source, { device = 'cpu', ...options }: CompileOptions): Promise<Place> {
+    const gpu = gpuOf(device);
+    const onGpu = gpu === null ? null : await openChecked(source, gpu, options);
+    if (onGpu !== null) return new Place(source, options, onGpu, gpu);
+    return new Place(source, options, await openPlain(source, options), null);
+  }
+
+  async run(
+    index: number,
+    feeds: Feeds,
+    allocate: Allocate,
+  ): Promise<Record<string, HostTensor & { readonly data: Float32Array }>> {
+    const { parts, plugs } = this.#source;
+    const call = prepareCall(parts[index] as Part, feeds, allocate, plugs[index] as Plug);
+    if (this.#gpu !== null && this.#gpu.givenUp === null) {
+      try {
+        await this.#session.run(call.fed, call.fetches);
+        return call.results;
+      } catch (error) {
+        this.#gpu.giveUp(firstLine(error));
+      }
+    }
+    if (this.#gpu !== null) await this.#moveToCpu();
+    await runOnCpu(this.#session, call);
+    return call.results;
+  }
+
+  async dispose(): Promise<void> {
+    this.#released ??= this.#session.release();
+    await this.#released;
+  }
+
+  async #moveToCpu(): Promise<void> {
+    await this.#session.release();
+    this.#gpu = null;
+    this.#session = await openPlain(this.#source, this.#options);
+  }
+}
+
+function openPlain({ parts, files, write }: Source, options: SessionOptions): Promise<Session> {
+  return openOnCpu(write(parts, files), options);
+}
+
+async function runOnCpu(session: Session, { fed, fetches }: Call): Promise<void> {
   try {
     await session.run(fed, fetches);
   } catch (cause) {
@@ -164,29 +180,85 @@ async function runSession(
       );
     throw cause;
   }
-  return results;
 }
 
-function bind(
-  name: string,
-  declared: Shape,
-  given: readonly number[],
-  bindings: Record<string, number>,
-): void {
-  const fail = () =>
-    new Error(`program: input ${name} must be ${showShape(declared)}, got ${showShape(given)}`);
-  if (declared.length !== given.length) throw fail();
-  declared.forEach((dim, i) => {
-    const size = given[i] as number;
-    if (typeof dim === 'number') {
-      if (dim !== size) throw fail();
-    } else if (/^\w+$/.test(dim)) {
-      if (bindings[dim] !== undefined && bindings[dim] !== size) throw fail();
-      bindings[dim] = size;
+/**
+ * A session on the GPU, each of its operations and every part as a whole held against the CPU first, unless its like
+ * was before. null: it is the CPU's, because the GPU fails, or because there is nothing to multiply.
+ */
+async function openChecked(source: Source, gpu: Gpu, options: SessionOptions): Promise<Session | null> {
+  const parts = source.parts.map(lower);
+  // A look-up in a table only moves memory, and the table would have to be on the device.
+  const signature = programSignature(parts);
+  if (!/ (MatMul|Gemm) /.test(signature)) return null;
+  await gpu.ready(options.threads);
+  if (gpu.givenUp !== null) return null;
+  let session: Session | null = null;
+  try {
+    const known = gpu.checked.has(signature);
+    const files = await held(source.files, options, known);
+    const stored = new Map([...files].filter((entry): entry is [Value, HeldTensor] => 'data' in entry[1]));
+    const fault = known ? null : await checkOperations(parts, stored, gpu.open, gpu.checked);
+    if (fault === null) {
+      // Whole tensors stay in their file; half-precision ones are held as float32: the provider has no bfloat16.
+      const kept = new Map(
+        [...source.files].map(([value, tensor]) =>
+          'data' in tensor || tensor.dtype === 'F32'
+            ? [value, tensor]
+            : [value, files.get(value) as HeldTensor],
+        ),
+      );
+      session = await gpu.open(source.write(parts, kept), options);
     }
-  });
+    const wrong = fault ?? (known ? null : await wrongPart(source, session as Session, stored));
+    if (wrong === null) {
+      gpu.checked.add(signature);
+      return session;
+    }
+    gpu.giveUp(wrong);
+  } catch (error) {
+    gpu.giveUp(firstLine(error));
+  }
+  await session?.release();
+  return null;
 }
 
-function misfit(name: string, declared: Shape, given: readonly number[]): Error {
-  return new Error(`program: input ${name} must be ${showShape(declared)}, got ${showShape(given)}`);
+/** Tensors read from their files by the CPU, as float32: those in half precision, or all. */
+async function held(files: Files, options: SessionOptions, onlyHalf: boolean): Promise<Files> {
+  const wanted = [...files].filter(
+    ([, tensor]) => !('data' in tensor) && !(onlyHalf && tensor.dtype === 'F32'),
+  );
+  if (wanted.length === 0) return files;
+  const outputs = Object.fromEntries(wanted.map(([value], i) => [`o${i}`, value]));
+  const session = await openOnCpu(toOnnx({ inputs: {}, outputs, files: new Map(wanted) }), options);
+  try {
+    const results = await session.run({});
+    const read = wanted.map(([value, { shape }], i): [Value, HeldTensor] => [
+      value,
+      { dtype: 'F32', shape, data: results[`o${i}`]?.data as Float32Array },
+    ]);
+    return new Map([...files, ...read]);
+  } finally {
+    await session.release();
+  }
+}
+
+/** Each part as a whole, over random feeds, against the CPU and the graph as it was; what is wrong, or null. */
+async function wrongPart(
+  { parts, plugs }: Source,
+  session: Session,
+  stored: ReadonlyMap<Value, HostTensor>,
+): Promise<string | null> {
+  for (const [i, part] of parts.entries())
+    for (const feeds of samples(part)) {
+      const need = await expectedOutputs(part, feeds, stored);
+      const call = prepareCall(part, feeds, (length) => new Float32Array(length), plugs[i] as Plug);
+      await session.run(call.fed, call.fetches);
+      for (const [name, { data }] of Object.entries(call.results)) {
+        const apart = difference(data, (need[name] as HostTensor).data);
+        if (apart > PROGRAM_TOLERANCE)
+          return `a program is wrong: ${name} is ${apart.toPrecision(2)} of its size away from the CPU's`;
+      }
+    }
+  return null;
 }
