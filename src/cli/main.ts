@@ -6,6 +6,7 @@ import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
 import { addDemo } from './demo.ts';
+import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
 import { addLab } from './lab.ts';
 import { addMerge } from './merge.ts';
@@ -30,6 +31,7 @@ addVerbs(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);
+addDoctor(program, outside);
 program
   .command('config')
   .description('every key of winnow.yaml with its default and its meaning')

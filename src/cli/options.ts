@@ -33,6 +33,7 @@ const KEY_FLAGS = [
   ['--folds <k>', 'difficulty.folds', 'parts of the cross-fit (default: 2)'],
   ['--seeds <r>', 'difficulty.seeds', 'repeats of the cross-fit (default: 1; the paper: 3)'],
   ['--checkpoints <c>', 'difficulty.checkpoints', 'evaluations of a scoring run (default: 1, at its end)'],
+  ['--adapter <dir>', 'training.adapter', 'LoRA adapter of the model to go on from'],
   ['--method <name>', 'training.method', 'lora or full (default: lora)'],
   ['--beta <number>', 'training.beta', 'β of DPO (default: 0.01)'],
   ['--learning-rate <rates>', 'training.learningRate', 'a rate, several to choose from, or auto (default)'],
@@ -42,6 +43,8 @@ const KEY_FLAGS = [
   ['--arms <names>', 'arms', 'what is compared (default: selected,full,random,hardest,easiest-shuffled)'],
   ['--training-seeds <n>', 'trainingSeeds', 'trainings of each arm, with consecutive seeds (default: 1)'],
   ['--workers <n>', 'workers', 'processes side by side, or auto (default)'],
+  ['--device <name>', 'device', 'cpu (default), webgpu or auto'],
+  ['--memory-gb <n>', 'memoryGB', 'memory of all workers, 10⁹ bytes, or auto (default)'],
   ['--threads <n>', 'threads', 'threads of each process, or auto (default)'],
 ] as const;
 

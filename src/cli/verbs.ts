@@ -3,6 +3,7 @@ import { refusedBy } from '../pairs/check.ts';
 import { reportText } from '../report/text.ts';
 import type { Config } from '../run/config.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
+import { outcomeLine, planLines, planTable } from './plan.ts';
 import { setOut, type Way } from './way.ts';
 
 /** What a verb says: `data` for programs (--json), `text` for people. */
@@ -29,6 +30,11 @@ const VERBS: readonly Verb[] = [
     name: 'check',
     text: 'read and check the pairs under the model’s tokenizer; say what is refused and why',
     work: check,
+  },
+  {
+    name: 'plan',
+    text: 'say what a run will take on this machine: time, memory, speed (a few passes are measured)',
+    work: planVerb,
   },
   { name: 'score', text: 'measure every pair’s difficulty by cross-fitted scoring runs', work: scoreVerb },
   {
@@ -64,6 +70,8 @@ export async function travel(
   });
   try {
     const said = await work(way);
+    const outcome = way.outcome();
+    if (outcome !== null) way.progress.note(outcomeLine(outcome));
     way.progress.close();
     outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
   } finally {
@@ -101,6 +109,11 @@ async function check(way: Way): Promise<Said> {
       : []),
   ].join('\n');
   return { data, text };
+}
+
+async function planVerb(way: Way): Promise<Said> {
+  const plan = await way.planned();
+  return { data: plan, text: [...planLines(plan), '', ...planTable(plan)].join('\n') };
 }
 
 async function scoreVerb(way: Way): Promise<Said> {

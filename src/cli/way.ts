@@ -3,8 +3,9 @@ import { writeFileAtomic } from '../base/files.ts';
 import { writeJson } from '../base/json.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
-import type { HubOptions } from '../model/hub.ts';
-import type { StageContext } from '../pipeline/execute.ts';
+import { type HubOptions, hubSnapshot } from '../model/hub.ts';
+import type { StageContext, StageCost } from '../pipeline/execute.ts';
+import { makePlan, type Outcome, type Plan, planOutcome, planState } from '../pipeline/plan.ts';
 import { type Prepared, prepare } from '../pipeline/prepare.ts';
 import {
   type Evaluated,
@@ -22,6 +23,7 @@ import type { ReportData } from '../report/data.ts';
 import type { Config } from '../run/config.ts';
 import { openRun } from '../run/folder.ts';
 import { saveConfig } from './options.ts';
+import { planLines } from './plan.ts';
 import { createProgress, type Progress, type Stage } from './progress.ts';
 
 /** The way of the data, as far as a verb needs it; what is done already is reused. */
@@ -30,6 +32,10 @@ export interface Way {
   readonly progress: Progress;
   readonly context: StageContext;
   prepared(): Promise<Prepared>;
+  /** What the run will take, measured on this machine and written to `plan.json`. */
+  planned(): Promise<Plan>;
+  /** The plan held against what has run; null where nothing was planned or nothing had to run. */
+  outcome(): Outcome | null;
   scored(): Promise<Scored>;
   selected(): Promise<Selected>;
   trained(): Promise<Trained>;
@@ -58,18 +64,44 @@ export function setOut(config: Config, options: WayOptions): Way {
     };
   };
   const prepared = once(async () => {
-    const found = await prepare(config, config.out, hubTalk(progress));
+    const found = await prepare(config, config.out, { ...hubTalk(progress), signal: options.signal });
     // Only now: a mistyped path must not take the place of the configuration that a finished run was made with.
-    saveConfig(config);
+    // And of a model on the hub the commit: later verbs go on with the same model, wherever its branch has gone.
+    const { commit } = hubSnapshot(found.checkpoint.dir) ?? {};
+    saveConfig(
+      commit === undefined || config.model === found.checkpoint.dir
+        ? config
+        : { ...config, revision: commit },
+    );
     return found;
   });
-  const scored = once(async () => score(await prepared(), context));
+  const planned = once(async () => makePlan(await prepared(), context));
+  /** What was planned for, if anything was, and what has run of it. */
+  let plan: Plan | null = null;
+  const costs: StageCost[] = [];
+  const counted = async <T extends { readonly costs: readonly StageCost[] }>(
+    stage: Promise<T>,
+  ): Promise<T> => {
+    const done = await stage;
+    costs.push(...done.costs);
+    return done;
+  };
+  const scored = once(async () => {
+    const state = options.quiet ? 'unmeasured' : planState(await prepared(), config.out);
+    if (state !== 'unmeasured') {
+      plan = await planned();
+      for (const line of planLines(plan, state === 'begun')) progress.note(line);
+    }
+    return counted(score(await prepared(), context));
+  });
   const selected = once(async () => select(await prepared(), await scored(), context));
   const trained = once(async () => {
     await selected();
-    return train(await prepared(), await scored(), context);
+    return counted(train(await prepared(), await scored(), context));
   });
-  const evaluated = once(async () => evaluate(await prepared(), await scored(), await trained(), context));
+  const evaluated = once(async () =>
+    counted(evaluate(await prepared(), await scored(), await trained(), context)),
+  );
   const reported = once(async () => {
     const data = assemble({
       evaluated: await evaluated(),
@@ -86,7 +118,20 @@ export function setOut(config: Config, options: WayOptions): Way {
     writeFileAtomic(join(config.out, 'report.html'), renderReport(data));
     return data;
   });
-  return { config, progress, context, prepared, scored, selected, trained, evaluated, reported };
+  const outcome = () => (plan === null ? null : planOutcome(plan, costs, config.out));
+  return {
+    config,
+    progress,
+    context,
+    prepared,
+    planned,
+    outcome,
+    scored,
+    selected,
+    trained,
+    evaluated,
+    reported,
+  };
 }
 
 /** How a download from the hub shows: a stage that appears with the first bytes. */
@@ -96,6 +141,7 @@ export function hubTalk(progress: Progress): Pick<HubOptions, 'onProgress' | 'on
     onProgress(done, total) {
       stage ??= progress.stage('Downloading the model', { what: 'MB' });
       stage.update('model', Math.round(done / 1e6), Math.max(1, Math.round(total / 1e6)));
+      if (done === total) stage.end(`${(total / 1e6).toFixed(1)} MB`);
     },
     onNote: (text) => progress.note(text),
   };
@@ -103,6 +149,7 @@ export function hubTalk(progress: Progress): Pick<HubOptions, 'onProgress' | 'on
 
 /** Stages that run in worker processes of this program, and talk through the progress line. */
 export function stageContext(runDir: string, progress: Progress, signal: AbortSignal): StageContext {
+  const told = new Set<string>();
   return {
     runDir,
     judge: null,
@@ -118,6 +165,11 @@ export function stageContext(runDir: string, progress: Progress, signal: AbortSi
             stage.update(event.unit, event.done, event.total, detail);
           } else if (event.type === 'reused') stage.update(event.unit, 1, 1, 'already done');
           else if (event.type === 'done') stage.update(event.unit, 1, 1);
+          else if (event.type === 'note' && !told.has(event.text)) {
+            // Every worker of a run finds the same.
+            told.add(event.text);
+            progress.note(event.text);
+          }
         },
         end: () => stage.end(),
       };

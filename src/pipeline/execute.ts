@@ -3,7 +3,9 @@ import type { UnitResult } from '../run/done.ts';
 import { type PoolEvent, runUnits } from '../run/pool.ts';
 import { type UnitSpec, unitId } from '../run/unit.ts';
 import type { Prepared } from './prepare.ts';
-import { lanes } from './resources.ts';
+import { lanes, memoryNeeds, type Needs } from './resources.ts';
+import { fixedHyper } from './start.ts';
+import { sharedRow } from './work.ts';
 
 /** How stages run: where, with which workers, and whom they tell. */
 export interface StageContext {
@@ -22,10 +24,15 @@ export interface StageTalk {
   end(): void;
 }
 
-/** Wall time of a stage's units, for the report. */
+/** What the units of a stage took. */
 export interface StageCost {
   readonly stage: string;
+  /** Of all units together, each by the clock, those included that were done before. */
   readonly seconds: number;
+  readonly units: number;
+  /** Units that were worked on now, and the time that passed meanwhile. */
+  readonly fresh: number;
+  readonly wallSeconds: number;
 }
 
 /** Runs the units of a stage in worker processes, or reuses them; adds what they took to `costs`. */
@@ -36,17 +43,55 @@ export async function execute(
   specs: readonly UnitSpec[],
   costs: StageCost[],
 ): Promise<UnitResult[]> {
-  const { workers, threads } = lanes(prepared.config, prepared.checkpoint.parameters);
-  const talk = context.onStage(title, new Set(specs.map(unitId)).size);
+  const count = new Set(specs.map(unitId)).size;
+  const { workers, threads, activationBytes } = lanes(prepared.config, runMemory(prepared), count);
+  const begun = performance.now();
+  let reused = 0;
+  const talk = context.onStage(title, count);
   const results = await runUnits(context.runDir, specs, {
     workers,
     threadsPerWorker: threads,
+    device: prepared.config.device,
     command: context.command,
-    onEvent: (event) => talk.event(event),
+    workBytes: activationBytes,
+    onEvent(event) {
+      if (event.type === 'reused') reused++;
+      talk.event(event);
+    },
     ...(context.signal === undefined ? {} : { signal: context.signal }),
   });
   talk.end();
   const units = new Map(results.map((result) => [result.id, result.durationMs]));
-  costs.push({ stage: title, seconds: [...units.values()].reduce((sum, ms) => sum + ms, 0) / 1000 });
+  costs.push({
+    stage: title,
+    seconds: [...units.values()].reduce((sum, ms) => sum + ms, 0) / 1000,
+    units: count,
+    fresh: count - reused,
+    wallSeconds: (performance.now() - begun) / 1000,
+  });
   return results;
+}
+
+const needs = new WeakMap<Prepared, Needs>();
+
+/** Memory that this run's workers need. */
+export function runMemory(prepared: Prepared): Needs {
+  let found = needs.get(prepared);
+  if (found === undefined) {
+    const { config, checkpoint, start, pool, heldOut, prompts, tuningPrompts } = prepared;
+    const { method, rank, alpha, targets } = fixedHyper(config, checkpoint, start, pool.length);
+    const trained = method === 'full' ? ({ method } as const) : { method, rank, alpha, targets, seed: 0 };
+    const promptTokens = [...prompts, ...tuningPrompts].reduce(
+      (most, { tokens }) => Math.max(most, tokens.length),
+      0,
+    );
+    found = memoryNeeds(
+      checkpoint,
+      trained,
+      [...pool, ...heldOut].map(({ tokens }) => sharedRow(tokens)),
+      { promptTokens, newTokens: config.evaluation.maxNewTokens },
+    );
+    needs.set(prepared, found);
+  }
+  return found;
 }

@@ -9,12 +9,12 @@ import { parseLines, writeIds, writePrompts } from './inputs.ts';
 import { generationInputs, type Prepared } from './prepare.ts';
 import { answersUnit, type Hyper, trainingUnit } from './units.ts';
 
-const PAPER_RATE = 5e-5;
+export const PAPER_RATE = 5e-5;
 const LARGE_MODEL = 1e9;
 /** Steps of half a decade around what small models need; widened at its ends until the best lies inside. */
 const FIRST_GRID = { lora: [3e-4, 1e-3, 3e-3], full: [1e-4, 3e-4, 1e-3] };
 const GRID_STEP = 10 / 3;
-const MOST_TRIES = 7;
+export const MOST_TRIES = 7;
 
 /** What the learning rate was chosen by. */
 export interface TriedRates {
@@ -111,7 +111,8 @@ async function winRates(
   return answers.map((own) => mean(gradeAnswers(own, start as Answer[], judge).map(({ win }) => win)));
 }
 
-function firstRates(config: Config, parameters: number): readonly number[] {
+/** The rates that are tried first; one alone is taken without trying. */
+export function firstRates(config: Config, parameters: number): readonly number[] {
   const { learningRate, method } = config.training;
   if (typeof learningRate === 'number') return [learningRate];
   if (learningRate !== 'auto') return learningRate;

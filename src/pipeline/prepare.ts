@@ -16,6 +16,7 @@ import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import type { TruncationPolicy } from '../text/truncation.ts';
 import { type EvaluationPrompt, writeTokens } from './inputs.ts';
+import { type StartAdapter, startAdapter } from './start.ts';
 import type { GenerationInputs, UnitBase } from './units.ts';
 
 /** A pair that can be used, with what the model sees of it. */
@@ -29,6 +30,7 @@ export interface UsedPair {
 export interface Prepared {
   readonly config: Config;
   readonly checkpoint: Checkpoint;
+  readonly start: StartAdapter | null;
   readonly tokenizer: TextTokenizer;
   readonly source: PairSet['source'];
   readonly read: number;
@@ -45,7 +47,7 @@ export interface Prepared {
 }
 
 /** What the user is told while a model comes from the hub. */
-type HubTalk = Pick<HubOptions, 'onProgress' | 'onNote'>;
+type HubTalk = Pick<HubOptions, 'onProgress' | 'onNote' | 'signal'>;
 
 /** Reads, checks, tokenises and splits the pairs; writes `pairs.jsonl`, `refused.jsonl` and the token file. */
 export async function prepare(config: Config, runDir: string, hub: HubTalk = {}): Promise<Prepared> {
@@ -54,6 +56,7 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
   const checkpoint = openCheckpoint(modelDir);
   // Before any work: a layer that the model does not have would be told only when training starts.
   loraTargets(checkpoint.config, config.training.targets);
+  const start = startAdapter(config, checkpoint);
   const tokenizer = loadTokenizer(modelDir);
   const policy = truncationPolicy(config, checkpoint);
   const set = await readPairs(dataFile, {
@@ -108,7 +111,12 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
     usable.map((pair) => ({ ...pair, role: role.get(pair.id) })),
   );
   writeJsonLines(join(runDir, 'refused.jsonl'), refused);
-  const base = { modelDir, modelHash: checkpoint.hash, tokens: writeTokens(runDir, tokenized.rows) };
+  const base = {
+    modelDir,
+    modelHash: checkpoint.hash,
+    ...(start === null ? {} : { adapter: { dir: start.dir, hash: start.hash } }),
+    tokens: writeTokens(runDir, tokenized.rows),
+  };
   const notes = [
     ...(tokenized.boundaryMerges > 0
       ? [
@@ -125,6 +133,7 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
   return {
     config,
     checkpoint,
+    start,
     tokenizer,
     source: set.source,
     read: set.read,

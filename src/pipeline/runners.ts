@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { inputError, machineError } from '../base/errors.ts';
 import { writeJsonLines } from '../base/json.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
@@ -8,7 +7,7 @@ import type { Answer } from '../evaluate/answers.ts';
 import { type LoraPair, readAdapter, writeAdapter } from '../model/adapter.ts';
 import { openCheckpoint, type Weight, writeCheckpoint } from '../model/checkpoint.ts';
 import { hubName } from '../model/hub.ts';
-import type { LoraShape } from '../model/layer.ts';
+import { loraOf, setAdapter } from '../policy/adapter.ts';
 import { generate } from '../policy/generate.ts';
 import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
 import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run/worker.ts';
@@ -18,8 +17,11 @@ import type { Optimisation, TrainingState } from '../train/optimise.ts';
 import { type PairScore, scorePairs, trainPreference } from '../train/preference.ts';
 import { dpoLoss, implicitMargin } from '../train/preference-loss.ts';
 import { type Checkpointing, checkpointing } from './checkpointing.ts';
+import { needFinite } from './finite.ts';
 import { parseLines, readIds, readPrompts, readTokens } from './inputs.ts';
+import { probe } from './probe.ts';
 import type { GenerationInputs, Hyper } from './units.ts';
+import { workerPolicy } from './worker-policy.ts';
 
 /** A line of `log-probs.jsonl`, nats. */
 export type LogProbRow = PairScore & { readonly id: string; readonly row: number };
@@ -41,24 +43,8 @@ export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
   scoring: scoringRun,
   training: armTraining,
   answers: answerPrompts,
+  probe,
 };
-
-/** A start model whose weights hold NaN, or an arm that ran away: told here, where the row can be named. */
-function needFinite({ chosen, rejected }: PairScore, row: number | undefined, context: UnitContext): void {
-  const got = [chosen, rejected].find((value) => !Number.isFinite(value));
-  if (got === undefined) return;
-  const where = { file: place(context, 'model'), ...(row === undefined ? {} : { row }), got: String(got) };
-  const what = 'a log-probability of this pair is not a number';
-  throw context.spec.kind === 'reference'
-    ? inputError('model-not-finite', `${what} under the start model`, {
-        ...where,
-        remedy: 'Its weights hold NaN or infinities, or are too large to compute with: fetch the model again',
-      })
-    : machineError('diverged', `${what} under a trained model`, {
-        ...where,
-        remedy: 'Lower training.learningRate',
-      });
-}
 
 async function logProbs(policy: Policy, pairs: readonly TokenizedPair[], context: UnitContext) {
   const scores = await scorePairs(policy, pairs, async (done) => {
@@ -67,7 +53,10 @@ async function logProbs(policy: Policy, pairs: readonly TokenizedPair[], context
     if (context.shouldStop()) throw stoppedError();
   });
   scores.forEach((score, i) => {
-    needFinite(score, pairs[i]?.row, context);
+    needFinite(score, pairs[i]?.row, {
+      model: place(context, 'model'),
+      start: context.spec.kind === 'reference',
+    });
   });
   const rows = writeJsonLines(
     join(context.attemptDir, 'log-probs.jsonl'),
@@ -278,32 +267,27 @@ async function withTrained<T>(context: UnitContext, use: (policy: Policy) => Pro
   if (existsSync(join(folder, 'model')))
     return withPolicy(context, join(folder, 'model'), { method: 'none' }, use);
   const adapter = readAdapter(join(folder, 'adapter'));
-  const shape: LoraShape = {
-    rank: adapter.rank,
-    alpha: adapter.alpha,
-    targets: adapter.targetModules,
-  };
-  return withPolicy(
-    context,
-    place(context, 'model'),
-    { method: 'lora', seed: 0, ...shape },
-    async (policy) => {
-      for (const [module, { a, b }] of adapter.tensors) {
-        policy.parameters.get(`${module}.lora_A`)?.data.set(a.data);
-        policy.parameters.get(`${module}.lora_B`)?.data.set(b.data);
-      }
-      return use(policy);
-    },
-  );
+  return withPolicy(context, place(context, 'model'), loraOf(adapter), async (policy) => {
+    setAdapter(policy, adapter);
+    return use(policy);
+  });
 }
 
+/** Opens a model as a policy; the start model comes with the adapter that it was given with. */
 async function withPolicy<T>(
   context: UnitContext,
   model: string,
   trained: Trained,
   use: (policy: Policy) => Promise<T>,
 ): Promise<T> {
-  const policy = openPolicy(openCheckpoint(model), { trained, threads: context.threads });
+  const folder = model === context.places.model ? context.places.adapter : undefined;
+  const start = folder === undefined ? null : readAdapter(folder);
+  const shape = start !== null && trained.method === 'none' ? loraOf(start) : trained;
+  const policy = openPolicy(openCheckpoint(model), {
+    trained: shape,
+    ...workerPolicy(context),
+  });
+  if (start !== null) setAdapter(policy, start);
   try {
     return await use(policy);
   } finally {

@@ -9,19 +9,20 @@ import { type CrossFitItem, crossFitPlan } from '../difficulty/cross-fit.ts';
 import { type Reliability, reliability } from '../difficulty/reliability.ts';
 import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';
-import { loraTargets } from '../model/layer.ts';
+import { modelName } from '../model/hub.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import { keep } from '../select/keep.ts';
 import { ledger } from '../select/ledger.ts';
 import { totalSteps } from '../train/optimise.ts';
-import { execute, type StageContext, type StageCost } from './execute.ts';
+import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { parseLines, writeIds, writePrompts } from './inputs.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
 import { generationInputs, type Prepared } from './prepare.ts';
-import { batchSize } from './resources.ts';
+import { needMemory } from './resources.ts';
 import type { LogProbRow } from './runners.ts';
+import { fixedHyper } from './start.ts';
 import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
 
@@ -68,6 +69,7 @@ export interface Evaluated {
 /** Reference log-probabilities, learning rate, cross-fit; writes `scores.jsonl`, `difficulty.jsonl`, `reliability.json`. */
 export async function score(prepared: Prepared, context: StageContext): Promise<Scored> {
   const { config, base, pool } = prepared;
+  needMemory(config, runMemory(prepared));
   const costs: StageCost[] = [];
   const [reference] = (await execute(
     prepared,
@@ -95,11 +97,7 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
       score: held,
     });
 
-  const fixed = {
-    ...config.training,
-    batchSize: batchSize(config, pool.length),
-    targets: loraTargets(prepared.checkpoint.config, config.training.targets),
-  };
+  const fixed = fixedHyper(config, prepared.checkpoint, prepared.start, pool.length);
   const scoringRun = (hyper: Hyper) => unitFor(inputs[0] as (typeof inputs)[number], hyper);
   const run = { prepared, context, reference, costs };
   const { learningRate, rates } = await chooseLearningRate(run, fixed, scoringRun);
@@ -165,7 +163,7 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
   writeJson(join(folder, 'receipt.json'), {
     version: VERSION,
     data: { file: source.file, sha256: source.sha256, format: source.format, rowsRead: prepared.read },
-    model: { dir: base.modelDir, hash: base.modelHash },
+    model: { name: modelName(base.modelDir), dir: base.modelDir, hash: base.modelHash },
     tokens: base.tokens.hash,
     training: scored.hyper,
     difficulty: { ...config.difficulty, scores: hashOf(scored.scores as unknown as Json) },

@@ -6,7 +6,7 @@ import type { InputFile } from './inputs.ts';
 import { ENGINE } from './version.ts';
 
 /** Hyper-parameters of DPO with nothing left to be found out. */
-export type Hyper = Omit<Config['training'], 'learningRate' | 'batchSize' | 'targets'> & {
+export type Hyper = Omit<Config['training'], 'learningRate' | 'batchSize' | 'targets' | 'adapter'> & {
   readonly targets: readonly string[];
   readonly learningRate: number;
   readonly batchSize: number;
@@ -16,6 +16,8 @@ export type Hyper = Omit<Config['training'], 'learningRate' | 'batchSize' | 'tar
 export interface UnitBase {
   readonly modelDir: string;
   readonly modelHash: string;
+  /** The adapter that belongs to the start model, if there is one. */
+  readonly adapter?: { readonly dir: string; readonly hash: string };
   readonly tokens: InputFile;
 }
 
@@ -30,8 +32,21 @@ function unit(
   const paths = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, file.path]));
   return {
     kind,
-    inputs: { engine: ENGINE, model: base.modelHash, tokens: base.tokens.hash, ...hashes, ...inputs },
-    places: { model: base.modelDir, tokens: base.tokens.path, ...paths, ...places },
+    inputs: {
+      engine: ENGINE,
+      model: base.modelHash,
+      ...(base.adapter === undefined ? {} : { adapter: base.adapter.hash }),
+      tokens: base.tokens.hash,
+      ...hashes,
+      ...inputs,
+    },
+    places: {
+      model: base.modelDir,
+      ...(base.adapter === undefined ? {} : { adapter: base.adapter.dir }),
+      tokens: base.tokens.path,
+      ...paths,
+      ...places,
+    },
   };
 }
 

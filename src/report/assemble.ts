@@ -2,6 +2,7 @@ import { type Answer, gradeAnswers } from '../evaluate/answers.ts';
 import { type ArmOutcomes, armInterval, compareArms, type Metric } from '../evaluate/arms.ts';
 import { type HeldOutOutcome, heldOutOutcome } from '../evaluate/held-out.ts';
 import type { GoldJudge } from '../judge/judge.ts';
+import { modelName } from '../model/hub.ts';
 import { refusedBy } from '../pairs/check.ts';
 import type { Prepared, UsedPair } from '../pipeline/prepare.ts';
 import type { LogProbRow } from '../pipeline/runners.ts';
@@ -52,7 +53,7 @@ export function assemble(results: Results): ReportData {
     seconds: costs.reduce((sum, { seconds }) => sum + seconds, 0),
     secondsByStage: costs,
     model: {
-      name: checkpoint.dir.split(/[\\/]/).slice(-2).join('/'),
+      name: modelName(checkpoint.dir),
       parameters: checkpoint.parameters,
       trained: trainedText(scored),
     },

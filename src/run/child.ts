@@ -18,8 +18,11 @@ export interface ChildOptions {
   /** Program and arguments; the unit's folder is added at the end. */
   readonly command: readonly string[];
   readonly threads: number;
+  readonly device?: string;
+  readonly workBytes?: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: UnitProgress) => void;
+  readonly onNote?: (text: string) => void;
 }
 
 /**
@@ -45,6 +48,8 @@ export async function runChild(unitDir: string, options: ChildOptions): Promise<
           ...process.env,
           ...computeEnvironment,
           WINNOW_THREADS: String(options.threads),
+          WINNOW_DEVICE: options.device ?? 'cpu',
+          ...(options.workBytes === undefined ? {} : { WINNOW_WORK_BYTES: String(options.workBytes) }),
           WINNOW_ATTEMPT: attempt,
         },
       }) as ChildProcessByStdio<Writable, Readable, null>;
@@ -60,6 +65,7 @@ export async function runChild(unitDir: string, options: ChildOptions): Promise<
         const event = parseEvent(line);
         if (event === null) writeSync(logHandle, `${line}\n`);
         else if ('error' in event) failure = event.error;
+        else if ('note' in event) options.onNote?.(event.note);
         else options.onProgress(event);
       });
       const finish = () => {
@@ -145,9 +151,13 @@ function tailOf(log: string): string {
 /** A line that is no event (a library's own print) belongs to the log. */
 function parseEvent(line: string): WorkerEvent | null {
   try {
-    const event = JSON.parse(line) as Partial<UnitProgress> & { error?: Partial<WorkerErrorEvent> };
+    const event = JSON.parse(line) as Partial<UnitProgress> & {
+      note?: unknown;
+      error?: Partial<WorkerErrorEvent>;
+    };
     if (typeof event?.error?.kind === 'string' && typeof event.error.message === 'string')
       return event as WorkerEvent;
+    if (typeof event?.note === 'string') return { note: event.note };
     return typeof event?.done === 'number' && typeof event.total === 'number' ? (event as WorkerEvent) : null;
   } catch {
     return null;

@@ -52,9 +52,15 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     prompts: within('prompts'),
     tuningPrompts: within('tuningPrompts'),
   };
+  const { adapter } = config.training;
+  const training = {
+    ...config.training,
+    adapter: adapter === null ? null : resolve(given.has('training.adapter') ? process.cwd() : base, adapter),
+  };
   return {
     ...config,
     text,
+    training,
     evaluation,
     model: place('model'),
     data: place('data'),

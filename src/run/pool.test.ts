@@ -68,9 +68,12 @@ async function until<T>(look: () => T | undefined | false): Promise<T> {
 function workerPid(spec: UnitSpec): number | undefined {
   const attempts = join(unitDir(run, spec), 'attempts');
   if (!existsSync(attempts)) return undefined;
-  const begun = readdirSync(attempts).find((id) =>
-    existsSync(join(attempts, id, 'checkpoints', 'step-000003')),
-  );
+  const begun = readdirSync(attempts).find((id) => {
+    const folder = join(attempts, id, 'checkpoints');
+    const steps = existsSync(folder) ? readdirSync(folder) : [];
+    // Whole only with its last file: a kill before it goes on from the checkpoint before.
+    return steps.some((step) => step >= 'step-000003' && existsSync(join(folder, step, 'CHECKPOINT.json')));
+  });
   if (begun === undefined) return undefined;
   return (readJson(join(attempts, begun, 'attempt.json')) as { pid: number }).pid;
 }

@@ -8,6 +8,7 @@ import type { UnitProgress } from './worker.ts';
 /** What the pool tells while it runs. `unit` is the id. */
 export type PoolEvent =
   | { readonly type: 'reused' | 'started' | 'done'; readonly unit: string; readonly kind: string }
+  | { readonly type: 'note'; readonly unit: string; readonly kind: string; readonly text: string }
   | ({ readonly type: 'progress'; readonly unit: string; readonly kind: string } & UnitProgress);
 
 export interface PoolOptions {
@@ -15,6 +16,10 @@ export interface PoolOptions {
   readonly workers: number;
   /** CPU threads of each; told to it by WINNOW_THREADS, and never part of a result. */
   readonly threadsPerWorker: number;
+  /** Device that they compute on (default: cpu); told by WINNOW_DEVICE, and never part of a result's name. */
+  readonly device?: string;
+  /** Memory of each for what it keeps while it works, bytes; told by WINNOW_WORK_BYTES, and never part of a result. */
+  readonly workBytes?: number;
   /** Program and arguments that start a worker, e.g. `[process.execPath, cliPath, 'worker']`. */
   readonly command: readonly string[];
   readonly onEvent?: (event: PoolEvent) => void;
@@ -96,7 +101,10 @@ async function runOne(
     await runChild(dir, {
       command: options.command,
       threads: options.threadsPerWorker,
+      ...(options.device === undefined ? {} : { device: options.device }),
+      ...(options.workBytes === undefined ? {} : { workBytes: options.workBytes }),
       signal,
+      onNote: (text) => options.onEvent?.({ type: 'note', unit: id, kind: spec.kind, text }),
       onProgress: (progress) =>
         options.onEvent?.({ ...progress, type: 'progress', unit: id, kind: spec.kind }),
     });

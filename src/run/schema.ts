@@ -30,6 +30,14 @@ const training = z.strictObject({
     .enum(['lora', 'full'])
     .default('lora')
     .describe('lora: low-rank adapters, as in all scoring runs of the paper; full: every weight is trained.'),
+  adapter: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      "Folder of a LoRA adapter of the model, as PEFT writes it, to go on from: the start model is then model and adapter, and rank, alpha and targets are the adapter's. For a model that was tuned with LoRA before.",
+    ),
   rank: count.default(16).describe("Rank of the LoRA adapters. The paper's value (Table 7)."),
   alpha: z
     .number()
@@ -206,14 +214,14 @@ export const configSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      "The model to train: a folder (config.json, tokenizer.json, safetensors), or a hub's org/name, which is downloaded into the hub's ordinary cache. Must be given where a model is needed.",
+      "The model to train: a folder (config.json, tokenizer.json, safetensors), or a hub's org/name, which is downloaded into the hub's ordinary cache; a folder of that name goes before. Must be given where a model is needed.",
     ),
   revision: z
     .string()
     .min(1)
     .default('main')
     .describe(
-      'Branch, tag or commit of a model on the hub. A commit is exact, and asks the hub nothing once it is there.',
+      'Branch, tag or commit of a model on the hub; means nothing for a folder. A commit is exact, and asks the hub nothing once it is there. The run folder keeps the commit that was found.',
     ),
   data: z.string().min(1).nullable().default(null).describe('File of preference pairs. Must be given.'),
   format: z
@@ -259,6 +267,18 @@ export const configSchema = z.strictObject({
     .default('auto')
     .describe(
       'CPU threads of each worker; auto: the cores divided by the workers. Not part of what a result is known by: it may move its last digits.',
+    ),
+  memoryGB: z
+    .union([z.number().positive(), z.literal('auto')])
+    .default('auto')
+    .describe(
+      'Memory for all workers together, in 10⁹ bytes; auto: most of what is free when they start, within the limit of a container. Where activations do not fit, they are computed again. Does not change results.',
+    ),
+  device: z
+    .enum(['auto', 'cpu', 'webgpu'])
+    .default('cpu')
+    .describe(
+      'What computes. webgpu: a graphics card, by the same graphs; each operation is held against the CPU first, and the CPU takes over, saying so, where no adapter is found or anything fails or is wrong. auto: webgpu where it multiplies matrices faster than the CPU. Not the default, because results then depend on what a machine has and how busy it is, and no two cards agree in the last digits (about 1e-6 of a log-probability). Not part of what a result is known by, as threads are not.',
     ),
 });
 

@@ -18,7 +18,7 @@ export interface UnitProgress {
 }
 
 /** One line of a worker's stdout. */
-export type WorkerEvent = UnitProgress | { readonly error: WorkerErrorEvent };
+export type WorkerEvent = UnitProgress | { readonly note: string } | { readonly error: WorkerErrorEvent };
 
 export interface WorkerErrorEvent {
   readonly kind: ErrorKind;
@@ -36,9 +36,15 @@ export interface UnitContext {
   readonly places: UnitPlaces;
   /** CPU threads to use; never part of the result. */
   readonly threads: number;
+  /** What the run's configuration calls the device to compute on; never part of what a result is known by. */
+  readonly device: string;
+  /** Bytes for what is kept while working, beside what the work cannot do without; null: not said. Never part of the result. */
+  readonly workBytes: number | null;
   /** A whole checkpoint folder to continue from (read only, may be another attempt's), or null. */
   readonly checkpointFrom: string | null;
   report(progress: UnitProgress): void;
+  /** Tells the user something, once, in the log and above the progress. */
+  note(text: string): void;
   /**
    * True once the unit was asked to stop: save a checkpoint and throw {@link stoppedError}. Signals arrive only
    * while the event loop turns: a loop of blocking steps awaits {@link breathe} between them.
@@ -129,8 +135,14 @@ async function workOn(
     spec,
     places: spec.places ?? {},
     threads: Math.max(1, Number(process.env.WINNOW_THREADS) || 1),
+    device: process.env.WINNOW_DEVICE ?? 'cpu',
+    workBytes: process.env.WINNOW_WORK_BYTES === undefined ? null : Number(process.env.WINNOW_WORK_BYTES),
     checkpointFrom: attempt.checkpointFrom,
     report: emit,
+    note(text) {
+      process.stderr.write(`${text}\n`);
+      emit({ note: text });
+    },
     shouldStop,
   };
   try {

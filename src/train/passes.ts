@@ -1,5 +1,5 @@
-import { freemem } from 'node:os';
 import { machineError, WinnowError } from '../base/errors.ts';
+import { freeMemory } from '../base/machine.ts';
 import type { Policy } from '../policy/policy.ts';
 
 /** What a failure in a pass says about memory. */
@@ -68,7 +68,7 @@ function outOfMemory(policy: Policy, { rows, tokens }: PassSize, cause: unknown)
     `a pass of ${rows} rows of ${tokens} tokens does not fit into memory`,
     {
       need: `about ${megabytes(kept)} for its activations, beside the model`,
-      got: `${megabytes(process.availableMemory?.() ?? freemem())} free`,
+      got: `${megabytes(freeMemory())} free`,
       remedy: 'Use fewer workers, a shorter text.maxLength, or a smaller model; or free memory',
     },
     cause,
