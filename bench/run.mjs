@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 /**
- * `npm run bench -- [name] [flags]`: builds bench/*.ts into node_modules/.cache and runs `name` with the flags
- * (all of them without flags when no name is given).
+ * `npm run bench -- [name] [flags]`: builds bench/*.ts and their workers into a folder of its own, and runs `name`
+ * (default: `versus`, the comparison with TRL) with the flags.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'tsdown';
 
+const DEFAULT = 'versus';
+
 const root = join(import.meta.dirname, '..');
-// Inside node_modules, so that the built files find the project's packages.
-const outDir = join(root, 'node_modules', '.cache', 'winnow-bench');
 const names = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   .map((file) => file.slice(0, -'.ts'.length))
@@ -18,21 +18,30 @@ const names = readdirSync(import.meta.dirname)
 
 const args = process.argv.slice(2);
 const named = args[0] !== undefined && !args[0].startsWith('-');
-const chosen = named ? names.filter((name) => name === args[0]) : names;
-if (chosen.length === 0) {
-  console.error(`no benchmark is called ${args[0]}; there are: ${names.join(', ')}`);
+const name = named ? args[0] : DEFAULT;
+if (!names.includes(name)) {
+  console.error(`no benchmark is called ${name}; there are: ${names.join(', ')}`);
   process.exit(2);
 }
-const flags = named ? args.slice(1) : args;
-if (flags.length > 0 && chosen.length > 1) {
-  console.error(`flags belong to one benchmark: name one of ${chosen.join(', ')} before them`);
-  process.exit(2);
+
+// Inside node_modules, so that the built files find the project's packages; one folder a process, so that two
+// benchmarks do not take each other's files away. What killed ones left is removed.
+const all = join(root, 'node_modules', '.cache', 'winnow-bench');
+mkdirSync(all, { recursive: true });
+for (const left of readdirSync(all)) {
+  if (!existsSync(join('/proc', left))) rmSync(join(all, left), { recursive: true, force: true });
 }
+const outDir = join(all, String(process.pid));
+process.on('exit', () => rmSync(outDir, { recursive: true, force: true }));
 
 await build({
   cwd: root,
   config: false,
-  entry: Object.fromEntries(chosen.map((name) => [name, join(import.meta.dirname, `${name}.ts`)])),
+  entry: {
+    [name]: join(import.meta.dirname, `${name}.ts`),
+    worker: join(import.meta.dirname, 'lib', 'worker.ts'),
+    bookkeeping: join(import.meta.dirname, 'lib', 'bookkeeping.ts'),
+  },
   outDir,
   format: 'esm',
   platform: 'node',
@@ -41,9 +50,12 @@ await build({
   clean: true,
   logLevel: 'warn',
 });
-for (const name of chosen) {
-  const { status } = spawnSync(process.execPath, [join(outDir, `${name}.mjs`), ...flags], {
+const { status } = spawnSync(
+  process.execPath,
+  [join(outDir, `${name}.mjs`), ...(named ? args.slice(1) : args)],
+  {
     stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(status ?? 1);
-}
+    env: { ...process.env, WINNOW_ROOT: root },
+  },
+);
+process.exitCode = status ?? 1;
