@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { build } from 'tsdown';
 
 const DEFAULT = 'versus';
+/** What a benchmark starts as processes of their own. */
+const PROCESSES = { versus: ['worker'], growth: ['worker'], pairs: ['bookkeeping'] };
 
 const root = join(import.meta.dirname, '..');
 const names = readdirSync(import.meta.dirname)
@@ -39,8 +41,9 @@ await build({
   config: false,
   entry: {
     [name]: join(import.meta.dirname, `${name}.ts`),
-    worker: join(import.meta.dirname, 'lib', 'worker.ts'),
-    bookkeeping: join(import.meta.dirname, 'lib', 'bookkeeping.ts'),
+    ...Object.fromEntries(
+      (PROCESSES[name] ?? []).map((part) => [part, join(import.meta.dirname, 'lib', `${part}.ts`)]),
+    ),
   },
   outDir,
   format: 'esm',

@@ -5,7 +5,7 @@ import { packRows } from '../text/rows.ts';
 import { randomRows, tinyCheckpoint } from './fixtures.ts';
 import { accumulateGradient } from './gradient.ts';
 import { completionLogProbs } from './log-probs.ts';
-import { openPolicy, type Policy, type Trained } from './policy.ts';
+import { openPolicy, type Policy, type PolicyOptions, type Trained } from './policy.ts';
 
 const STORIES = '../shared/data/stories260K';
 const disposals: (() => unknown)[] = [];
@@ -16,14 +16,10 @@ afterAll(async () => {
 function tinyPolicy(
   trained: Trained,
   change = {},
-  options: { activationBytes?: number; dtype?: 'F32' | 'BF16' | 'F16' } = {},
+  { dtype, ...options }: Partial<PolicyOptions> & { dtype?: 'F32' | 'BF16' | 'F16' } = {},
 ): Policy {
-  const { checkpoint, dispose } = tinyCheckpoint(change, options.dtype);
-  const policy = openPolicy(checkpoint, {
-    trained,
-    threads: 1,
-    activationBytes: options.activationBytes ?? 1e9,
-  });
+  const { checkpoint, dispose } = tinyCheckpoint(change, dtype);
+  const policy = openPolicy(checkpoint, { trained, threads: 1, activationBytes: 1e9, ...options });
   disposals.push(async () => {
     await policy.dispose();
     dispose();
@@ -74,6 +70,59 @@ describe('log-probabilities', () => {
       expect(sum).toBeCloseTo(start[i] as number, 5);
     });
   });
+  it('weights that are held as float32 give the same numbers, bit by bit', async () => {
+    const batch = packRows(randomRows(6), [7, 7, 7], true);
+    for (const trained of [LORA, { method: 'none' } as const]) {
+      const [mapped, held] = [false, true].map((holdWeights) =>
+        tinyPolicy(trained, {}, { dtype: 'BF16', holdWeights }),
+      ) as [Policy, Policy];
+      expect(await completionLogProbs(held, batch)).toEqual(await completionLogProbs(mapped, batch));
+      if (trained.method === 'none') continue;
+      for (const policy of [mapped, held])
+        await accumulateGradient(policy, batch, (items) => items.map((_, i) => (i % 2 === 0 ? 1 : -0.5)));
+      for (const [name, { gradient }] of mapped.parameters)
+        expect(held.parameters.get(name)?.gradient, name).toEqual(gradient);
+      expect([...mapped.parameters.values()].some(({ gradient }) => gradient.some((g) => g !== 0))).toBe(
+        true,
+      );
+    }
+  });
+  it.each([
+    ['int16', 1e-2, 1e-3],
+    ['int8', 0.5, 0.1],
+  ] as const)(
+    'products of integers (%s) give them within %f nats, gradients within %f of their norm',
+    async (precision, nats, relative) => {
+      const batch = packRows(randomRows(6));
+      const [exact, rounded] = [false, true].map((integers) =>
+        tinyPolicy(LORA, {}, integers ? { precision: { scoring: precision, training: precision } } : {}),
+      ) as [Policy, Policy];
+      for (const policy of [exact, rounded])
+        for (const [name, { data }] of policy.parameters)
+          if (name.endsWith('lora_B'))
+            data.forEach((_, i) => {
+              data[i] = Math.sin(i);
+            });
+      const far = (a: readonly { sum: number }[], b: readonly { sum: number }[]) =>
+        Math.max(...a.map(({ sum }, i) => Math.abs(sum - (b[i]?.sum as number))));
+      const scored = await completionLogProbs(rounded, batch);
+      expect(far(scored, await completionLogProbs(exact, batch))).toBeLessThan(nats);
+      const slopes = (items: readonly unknown[]) => items.map((_, i) => (i % 2 === 0 ? 1 : -0.5));
+      const [a, b] = [
+        await accumulateGradient(exact, batch, slopes),
+        await accumulateGradient(rounded, batch, slopes),
+      ];
+      expect(far(a, b)).toBeLessThan(nats);
+      let [apart, norm] = [0, 0];
+      for (const [name, { gradient }] of exact.parameters)
+        gradient.forEach((g, i) => {
+          norm += g ** 2;
+          apart += (g - (rounded.parameters.get(name)?.gradient[i] as number)) ** 2;
+        });
+      expect(Math.sqrt(apart / norm)).toBeLessThan(relative);
+      expect(apart).toBeGreaterThan(0);
+    },
+  );
   it('weights in half precision stay in the file and give nearly the same', async () => {
     const batch = packRows(randomRows(4));
     const exact = sums(await completionLogProbs(tinyPolicy({ method: 'none' }), batch));

@@ -9,19 +9,29 @@ import { scale } from '../tensor/elementwise.ts';
 import { gatherRows } from '../tensor/gather.ts';
 import type { Device } from '../tensor/gpu.ts';
 import { gradients, topological } from '../tensor/gradients.ts';
+import type { Precision } from '../tensor/integer-products.ts';
 import type { FileTensor } from '../tensor/onnx.ts';
 import { compile, compileModes, type Program } from '../tensor/program.ts';
 import { input, type Value } from '../tensor/value.ts';
 
-/** How the weights reach the programs: mapped from their files (frozen), or fed (trained in full). */
+/** How the weights reach the programs: mapped from their files, or fed (trained in full, or frozen and held). */
 export interface Residence {
   readonly config: DecoderConfig;
-  /** Checkpoint name → place in a file; null where the weights are fed. */
+  /** Checkpoint name → place in a file; null where all weights are trained: they are fed. */
   readonly files: ReadonlyMap<string, TensorEntry> | null;
+  /** Whether frozen weights are fed too, held as float32 by the caller. Default: not. */
+  readonly held?: boolean;
   readonly lora: LoraShape | null;
   readonly threads: number;
   /** Default: the CPU. */
   readonly device?: Device;
+  /** How products with frozen weights are computed, for scoring and in training. Default: in float32. */
+  readonly precision?: PrecisionUse;
+}
+
+export interface PrecisionUse {
+  readonly scoring: Precision;
+  readonly training: Precision;
 }
 
 /** A layer with its backward pass. */
@@ -51,9 +61,17 @@ export class Programs {
     this.#residence = residence;
   }
 
+  /** Weights that are fed change with every step: rounding them anew would cost more than it saves. */
+  get #precision(): PrecisionUse {
+    const { files, precision } = this.#residence;
+    return files === null || precision === undefined ? IN_FLOAT : precision;
+  }
+
   /** hidden → out, without a backward pass to come. */
   score(layer: number, segments: number): Promise<Program> {
-    return this.#layerProgram(layer, segments, this.#lastKind, 'score');
+    const { scoring, training } = this.#precision;
+    const kind = scoring === training ? this.#lastKind : 'score';
+    return this.#layerProgram(layer, segments, kind, 'score');
   }
 
   /** hidden → out, and, where the backward pass is to be from saved values, these. */
@@ -72,8 +90,8 @@ export class Programs {
 
   /** hidden, past keys and values → out, keys, values. */
   decode(layer: number): Promise<Program> {
-    const { config, lora, files } = this.#residence;
-    return this.#make(files === null ? 'decode' : `decode-${layer}`, 'decode', () => {
+    const { config, lora } = this.#residence;
+    return this.#make(this.#fed('f32') ? 'decode' : `decode-${layer}`, 'decode', () => {
       const graph = layerGraph(config, lora, 'past');
       const mode = { feeds: layerFeeds(graph), outputs: { out: graph.out, ...graph.present } };
       return { weights: graph.weights, prefix: layerPrefix(layer), modes: { decode: mode } };
@@ -100,6 +118,8 @@ export class Programs {
    * gradients of Σ g·logProb with respect to the hidden states and what is trained.
    */
   head(kind: 'logProbs' | 'logits' | 'gradients'): Promise<Program> {
+    const { scoring } = this.#precision;
+    if (kind === 'logProbs' && scoring !== 'f32') return this.#scoringHead(scoring);
     return this.#make('head', kind, () => {
       const { hidden, targets, weights, logProbs, logits } = headGraph(this.#residence.config);
       const g = input('g', ['N', 1]);
@@ -117,6 +137,15 @@ export class Programs {
           },
         },
       };
+    });
+  }
+
+  /** The head for scoring alone, where its products are not float32's. */
+  #scoringHead(precision: Precision): Promise<Program> {
+    return this.#make(`head-${precision}`, 'logProbs', () => {
+      const { hidden, targets, weights, logProbs } = headGraph(this.#residence.config);
+      const modes = { logProbs: { feeds: { hidden, targets }, outputs: { logProbs } } };
+      return { weights, modes, precision };
     });
   }
 
@@ -147,13 +176,24 @@ export class Programs {
 
   #layerProgram(layer: number, segments: number, kind: LayerKind, mode: LayerMode): Promise<Program> {
     const { files } = this.#residence;
-    this.#lastKind = kind;
-    const place = files === null ? '' : `-${layer}`;
-    return this.#make(`layer${place}-of-${segments}-${kind}`, mode, () => {
+    const { scoring, training } = this.#precision;
+    const precision =
+      mode === 'score' && scoring !== training ? scoring : kind === 'score' ? scoring : training;
+    if (mode !== 'score' || scoring === training) this.#lastKind = kind;
+    // Nobody asks for the first layer's dHidden where the embeddings are frozen.
+    const first = layer === 0 && files !== null && kind !== 'score';
+    const place = this.#fed(precision) ? (first ? '-first' : '') : `-${layer}`;
+    return this.#make(`layer${place}-of-${segments}-${kind}-${precision}`, mode, () => {
       const trained = this.#layer(segments);
-      const modes = layerModes(trained, kind, layer === 0 && files !== null);
-      return { weights: trained.graph.weights, prefix: layerPrefix(layer), modes };
+      const modes = layerModes(trained, kind, first);
+      return { weights: trained.graph.weights, prefix: layerPrefix(layer), modes, precision };
     });
+  }
+
+  /** Whether the weights of a program with this precision are fed. */
+  #fed(precision: Precision): boolean {
+    const { files, held = false } = this.#residence;
+    return files === null || (held && precision === 'f32');
   }
 
   async #make(key: string, mode: string, build: () => Parts): Promise<Program> {
@@ -165,8 +205,14 @@ export class Programs {
     return (await made)[mode] as Program;
   }
 
-  async #compile({ weights, prefix = '', modes }: Parts): Promise<Record<string, Program>> {
+  async #compile({
+    weights,
+    prefix = '',
+    modes,
+    precision = 'f32',
+  }: Parts): Promise<Record<string, Program>> {
     const { files, threads, device = 'cpu' } = this.#residence;
+    const fed = this.#fed(precision);
     const bound = new Map<Value, FileTensor>();
     let folder: string | undefined;
     const specs = Object.entries(modes).map(([mode, { feeds, outputs }]) => {
@@ -174,18 +220,18 @@ export class Programs {
       const inputs = { ...feeds };
       for (const [name, value] of weights) {
         if (!needed.has(value)) continue;
-        if (files === null) {
+        const entry = fed ? undefined : files?.get(prefix + name);
+        if (entry === undefined) {
           inputs[name] = value;
           continue;
         }
-        const entry = files.get(prefix + name) as TensorEntry;
         folder ??= dirname(entry.file);
         bound.set(value, fileTensor(entry));
       }
       const used = Object.fromEntries(Object.entries(inputs).filter(([, value]) => needed.has(value)));
       return [mode, { inputs: used, outputs }] as const;
     });
-    const options = { threads, device, ...(folder === undefined ? {} : { folder }) };
+    const options = { threads, device, precision, ...(folder === undefined ? {} : { folder }) };
     const [only, ...others] = specs;
     if (only !== undefined && others.length === 0)
       return { [only[0]]: await compile({ ...only[1], files: bound }, options) };
@@ -198,6 +244,8 @@ interface Parts {
   readonly weights: ReadonlyMap<string, Value>;
   /** In front of the weights' names in the checkpoint. */
   readonly prefix?: string;
+  /** Default: f32. */
+  readonly precision?: Precision;
   readonly modes: Readonly<Record<string, ModeParts>>;
 }
 
@@ -205,6 +253,8 @@ interface ModeParts {
   readonly feeds: Readonly<Record<string, Value>>;
   readonly outputs: Readonly<Record<string, Value>>;
 }
+
+const IN_FLOAT: PrecisionUse = { scoring: 'f32', training: 'f32' };
 
 /** What a layer's session can do: only score, or train from saved values, or by computing them again. */
 type LayerKind = 'score' | 'saving' | 'again';

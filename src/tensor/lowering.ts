@@ -1,48 +1,18 @@
 import { multiplyDims, type Shape } from './dim.ts';
 import { add, exponential, multiply, scale, subtract } from './elementwise.ts';
-import { topological } from './gradients.ts';
 import { matmul } from './matmul.ts';
-import type { ProgramSpec } from './onnx.ts';
+import { type Part, type Rule, rewrite } from './rewrite.ts';
 import { meanLast, sumLast, transpose } from './shape-ops.ts';
-import { type Attribute, apply, apply1, constant, integers, type Node, type Value } from './value.ts';
-
-type Part = Omit<ProgramSpec, 'files'>;
+import { type Attribute, apply1, constant, integers, type Value } from './value.ts';
 
 /**
  * The same program without the operations that onnxruntime's WebGPU provider (1.30) lacks or gets wrong, each
- * written as others by its own formula. Inputs, outputs and what is cut stay as they are.
+ * written as others by its own formula.
  * What the provider lacks it leaves to the CPU, with a copy there and back: right, but slow.
  */
-export function lower({ inputs, outputs }: Part): Part {
-  const fed = new Set(Object.values(inputs));
-  const nodes = topological(Object.values(outputs), fed);
-  const taken = new Set([...nodes.flatMap((node) => node.inputs), ...Object.values(outputs)]);
-  const made = new Map<Value, Value>();
-  const now = (value: Value) => made.get(value) ?? value;
-  for (const node of nodes) {
-    const operands = node.inputs.map(now);
-    const results = (RULES[node.op] ?? copy)(operands, node, (i) => taken.has(node.outputs[i] as Value));
-    node.outputs.forEach((value, i) => {
-      const result = results[i];
-      // What is fed takes the place of what would make it.
-      if (result !== undefined && !fed.has(value)) made.set(value, result);
-    });
-  }
-  return {
-    inputs,
-    outputs: Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, now(value)])),
-  };
+export function lower(part: Part): Part {
+  return rewrite(part, ({ op }) => RULES[op]);
 }
-
-/** New outputs of a node from new inputs, in order; `taken`: whether anything takes an output. */
-type Rule = (
-  operands: readonly Value[],
-  node: Node,
-  taken: (output: number) => boolean,
-) => readonly (Value | undefined)[];
-
-const copy: Rule = (inputs, { op, domain, attributes, outputs }) =>
-  apply({ op, domain, attributes, inputs, outputs: outputs.map(({ shape, dtype }) => ({ shape, dtype })) });
 
 const RULES: Readonly<Record<string, Rule>> = {
   // No kernel: it would run on the CPU.

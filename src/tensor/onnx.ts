@@ -1,7 +1,7 @@
 import type { Shape } from './dim.ts';
 import { topological } from './gradients.ts';
 import { MessageWriter } from './protobuf.ts';
-import { type Attribute, constant, type DType, type Value } from './value.ts';
+import { type Attribute, type Constant, constant, type DType, type Value } from './value.ts';
 
 /** A tensor that stays in its file: the runtime maps it. `offset` and `length` in bytes. */
 export interface FileTensor {
@@ -13,12 +13,20 @@ export interface FileTensor {
   readonly length: number;
 }
 
-/** A tensor that the model holds itself, float32, row-major. */
+/** A tensor that the model holds itself, row-major. */
 export interface HeldTensor {
   readonly dtype: 'F32';
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
+
+export interface HeldIntegers {
+  readonly dtype: 'I8';
+  readonly shape: readonly number[];
+  readonly data: Int8Array;
+}
+
+export type StoredTensor = FileTensor | HeldTensor | HeldIntegers;
 
 /** What to make a program of: the part of the graph between its inputs and its outputs. */
 export interface ProgramSpec {
@@ -26,12 +34,12 @@ export interface ProgramSpec {
   readonly inputs: Readonly<Record<string, Value>>;
   readonly outputs: Readonly<Record<string, Value>>;
   /** Inputs of the graph that are read from files, or held, instead of being fed. */
-  readonly files?: ReadonlyMap<Value, FileTensor | HeldTensor>;
+  readonly files?: ReadonlyMap<Value, StoredTensor>;
 }
 
 // onnx.proto, TensorProto.DataType.
-const ELEMENT_TYPE: Record<DType, number> = { f32: 1, i64: 7 };
-const FILE_TYPE: Record<FileTensor['dtype'], number> = { F32: 1, F16: 10, BF16: 16 };
+const ELEMENT_TYPE: Record<DType, number> = { f32: 1, u8: 2, i8: 3, i64: 7 };
+const STORED_TYPE = { F32: 1, I8: 3, F16: 10, BF16: 16 } as const;
 /** The newest ONNX opset that all operations used here are defined in. */
 const OPSET = 20;
 const IR_VERSION = 10;
@@ -126,7 +134,12 @@ function storedWeights(files: ProgramSpec['files']): StoredWeights {
   const entries = [...(files ?? [])];
   return {
     initializers: entries.map(([, tensor], i) => storedTensor(`w${i}`, tensor)),
-    names: new Map(entries.map(([value, { dtype }], i) => [value, { name: `w${i}`, half: dtype !== 'F32' }])),
+    names: new Map(
+      entries.map(([value, { dtype }], i) => [
+        value,
+        { name: `w${i}`, half: dtype === 'F16' || dtype === 'BF16' },
+      ]),
+    ),
   };
 }
 
@@ -246,7 +259,7 @@ function graphAttribute(name: string, graph: MessageWriter): MessageWriter {
 
 // TensorProto: dims = 1, data_type = 2, name = 8, raw_data = 9, external_data = 13, data_location = 14 (EXTERNAL 1).
 function constantTensor(name: string, value: Value): MessageWriter {
-  const data = value.constant as Float32Array | BigInt64Array;
+  const data = value.constant as Constant;
   const message = new MessageWriter();
   for (const dim of value.shape) message.integer(1, dim as number);
   return message
@@ -255,17 +268,17 @@ function constantTensor(name: string, value: Value): MessageWriter {
     .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-function storedTensor(name: string, tensor: FileTensor | HeldTensor): MessageWriter {
+function storedTensor(name: string, tensor: StoredTensor): MessageWriter {
   const message = new MessageWriter();
   for (const dim of tensor.shape) message.integer(1, dim);
   if ('data' in tensor) {
     const { buffer, byteOffset, byteLength } = tensor.data;
     return message
-      .integer(2, FILE_TYPE.F32)
+      .integer(2, STORED_TYPE[tensor.dtype])
       .text(8, name)
       .bytes(9, new Uint8Array(buffer, byteOffset, byteLength));
   }
-  message.integer(2, FILE_TYPE[tensor.dtype]).text(8, name);
+  message.integer(2, STORED_TYPE[tensor.dtype]).text(8, name);
   const entries = { location: tensor.location, offset: String(tensor.offset), length: String(tensor.length) };
   for (const [key, value] of Object.entries(entries))
     message.message(13, new MessageWriter().text(1, key).text(2, value));

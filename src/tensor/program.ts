@@ -1,8 +1,10 @@
 import { Tensor } from 'onnxruntime-node';
 import { machineError } from '../base/errors.ts';
 import { type Device, type Gpu, gpuOf } from './gpu.ts';
+import { type Precision, toIntegers } from './integer-products.ts';
 import { lower } from './lowering.ts';
 import { type HeldTensor, MODE, type ProgramSpec, toModalOnnx, toOnnx } from './onnx.ts';
+import type { Part } from './rewrite.ts';
 import {
   checkOperations,
   difference,
@@ -30,6 +32,8 @@ export type { Allocate, HostTensor } from './session.ts';
 export interface CompileOptions extends SessionOptions {
   /** Where it runs, 'cpu' if not given. Where a GPU is not to be had or fails, the CPU takes over. */
   readonly device?: Device;
+  /** How products with file tensors are computed on the CPU, f32 if not given. */
+  readonly precision?: Precision;
 }
 
 /** A compiled part of a graph. It blocks the thread that runs it: use it in a child process. */
@@ -45,15 +49,15 @@ export interface Program {
   dispose(): Promise<void>;
 }
 
-type Part = Omit<ProgramSpec, 'files'>;
 type Files = NonNullable<ProgramSpec['files']>;
 
 /** Compiles the part of the graph between the inputs and outputs of `spec`. */
 export async function compile(spec: ProgramSpec, options: CompileOptions): Promise<Program> {
+  const { parts, files } = await chosen([spec], spec.files, options);
   const place = await Place.open(
     {
-      parts: [spec],
-      files: spec.files ?? new Map(),
+      parts,
+      files,
       plugs: [{ outputs: Object.keys(spec.outputs), more: {} }],
       write: ([part], files) => toOnnx({ ...(part as Part), files }),
     },
@@ -78,13 +82,28 @@ export async function compileModes<Mode extends string>(
     for (const [name, value] of all) if (!(name in spec.inputs)) more[name] = nothing(value);
     return { outputs: Object.keys(spec.outputs).map((_, i) => `o${i}`), more };
   });
-  const parts = modes.map(([, spec]) => spec);
-  const place = await Place.open({ parts, files: files ?? new Map(), plugs, write: toModalOnnx }, options);
+  const { parts, files: stored } = await chosen(
+    modes.map(([, spec]) => spec),
+    files,
+    options,
+  );
+  const place = await Place.open({ parts, files: stored, plugs, write: toModalOnnx }, options);
   const programs = modes.map(([mode], index): [Mode, Program] => [
     mode,
     { run: (feeds, allocate) => place.run(index, feeds, allocate), dispose: () => place.dispose() },
   ]);
   return Object.fromEntries(programs) as Record<Mode, Program>;
+}
+
+/** Parts and their file tensors as the precision asks. */
+async function chosen(
+  parts: readonly Part[],
+  files: Files = new Map(),
+  { precision = 'f32', device = 'cpu', ...options }: CompileOptions,
+): Promise<{ readonly parts: readonly Part[]; readonly files: Files }> {
+  return precision === 'f32' || device !== 'cpu'
+    ? { parts, files }
+    : toIntegers(parts, files, precision, options);
 }
 
 /** What is fed for an input that only other modes need: symbolic dimensions at zero. */
@@ -122,7 +141,9 @@ class Place {
     this.#gpu = gpu;
   }
 
-  static async open(source: Source, { device = 'cpu', ...options }: CompileOptions): Promise<Place> {
+  static async open(source: Source, { device = 'cpu', precision, ...given }: CompileOptions): Promise<Place> {
+    // Weights of integer products are held, not mapped: to prepack them copies nothing that is shared.
+    const options = { ...given, prepacks: precision !== undefined && precision !== 'f32' };
     const gpu = gpuOf(device);
     const onGpu = gpu === null ? null : await openChecked(source, gpu, options);
     if (onGpu !== null) return new Place(source, options, onGpu, gpu);
@@ -197,7 +218,11 @@ async function openChecked(source: Source, gpu: Gpu, options: SessionOptions): P
   try {
     const known = gpu.checked.has(signature);
     const files = await held(source.files, options, known);
-    const stored = new Map([...files].filter((entry): entry is [Value, HeldTensor] => 'data' in entry[1]));
+    const stored = new Map(
+      [...files].filter(
+        (entry): entry is [Value, HeldTensor] => 'data' in entry[1] && entry[1].dtype === 'F32',
+      ),
+    );
     const fault = known ? null : await checkOperations(parts, stored, gpu.open, gpu.checked);
     if (fault === null) {
       // Whole tensors stay in their file; half-precision ones are held as float32: the provider has no bfloat16.

@@ -1,11 +1,11 @@
 import { Random } from '../base/random.ts';
 import { type Bindings, type Dim, evaluateDim, showShape } from './dim.ts';
 import { topological } from './gradients.ts';
-import { type ProgramSpec, toOnnx } from './onnx.ts';
+import { toOnnx } from './onnx.ts';
+import type { Part } from './rewrite.ts';
 import { type Feeds, type HostTensor, type OpenSession, openOnCpu, toOrt } from './session.ts';
 import { apply, input, type Node, type Value } from './value.ts';
 
-type Part = Omit<ProgramSpec, 'files'>;
 export type Values = ReadonlyMap<Value, HostTensor>;
 
 /**

@@ -19,6 +19,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** The folder in which file tensors lie: its real path, symlinks resolved. */
   readonly folder?: string;
+  /** Whether weights may be copied into the order that products read them in. Default: not. */
+  readonly prepacks?: boolean;
 }
 
 /** What is used of a session of onnxruntime. */
@@ -32,7 +34,7 @@ export const openOnGpu: OpenSession = (model, options) => open(model, options, '
 
 function open(
   model: Uint8Array,
-  { threads, folder }: SessionOptions,
+  { threads, folder, prepacks = false }: SessionOptions,
   provider: 'cpu' | 'webgpu',
 ): Promise<Session> {
   return InferenceSession.create(model, {
@@ -49,7 +51,7 @@ function open(
     logSeverityLevel: provider === 'cpu' ? 3 : 4,
     extra: {
       session: {
-        disable_prepacking: '1',
+        disable_prepacking: prepacks ? '0' : '1',
         ...(folder === undefined ? {} : { model_external_initializers_file_folder_path: folder }),
       },
     },

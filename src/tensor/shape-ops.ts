@@ -81,6 +81,7 @@ export function concatenate(parts: readonly Value[], axis: number): Value {
     attributes: { axis },
     inputs: parts,
     shape: first.shape.map((dim, i) => (i === axis ? dims.reduce(addDims) : dim)),
+    dtype: first.dtype,
     backward: ([dy]) => {
       if (!dy) return parts.map(() => undefined);
       return split(

@@ -1,6 +1,7 @@
 import { type Dim, type Shape, showShape } from './dim.ts';
 
-export type DType = 'f32' | 'i64';
+/** u8, i8: of products of integers alone (`integer-products.ts`). */
+export type DType = 'f32' | 'i64' | 'u8' | 'i8';
 
 /** Attribute of an ONNX node: integers and integer lists are numbers, floats and texts are wrapped to say so. */
 export type Attribute = number | readonly number[] | { readonly float: number } | { readonly text: string };
@@ -29,10 +30,12 @@ export interface Value {
   readonly dtype: DType;
   /** What makes it: a node, nothing (an input, fed at run time), or data known when the graph is built. */
   readonly producer: Node | null;
-  readonly constant: Float32Array | BigInt64Array | null;
+  readonly constant: Constant | null;
   /** For messages only. */
   readonly label: string;
 }
+
+export type Constant = Float32Array | BigInt64Array | Uint8Array;
 
 /** A tensor that is fed at run time, or bound to a file when the program is compiled. */
 export function input(label: string, shape: Shape, dtype: DType = 'f32'): Value {
@@ -40,11 +43,11 @@ export function input(label: string, shape: Shape, dtype: DType = 'f32'): Value 
 }
 
 /** A small tensor known when the graph is built. */
-export function constant(data: Float32Array | BigInt64Array | number, shape: readonly number[] = []): Value {
+export function constant(data: Constant | number, shape: readonly number[] = []): Value {
   const array = typeof data === 'number' ? Float32Array.of(data) : data;
   return {
     shape,
-    dtype: array instanceof Float32Array ? 'f32' : 'i64',
+    dtype: array instanceof Float32Array ? 'f32' : array instanceof Uint8Array ? 'u8' : 'i64',
     producer: null,
     constant: array,
     label: 'constant',
