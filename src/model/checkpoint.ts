@@ -66,7 +66,7 @@ export function openCheckpoint(dir: string): Checkpoint {
   const config = parseConfig(
     parseJson(decodeUtf8(configBytes, { file: configFile }), configFile),
     configFile,
-    existsSync(generationFile) ? readJson(generationFile) : undefined,
+    existsSync(generationFile) ? { value: readJson(generationFile), file: generationFile } : undefined,
   );
   const found = findTensors(dir);
   const weights = checkTensors(found, config, dir);
