@@ -155,27 +155,6 @@ describe('a model that cannot be used', () => {
       expect(ended.stderr).toMatch(message);
       expectRefused(ended);
     });
-
-  it.concurrent('holds NaN: said before anything is scored', async () => {
-    const model = modelWith(
-      'model.safetensors',
-      changed('model.layers.1.mlp.up_proj.weight', ({ shape, data }) => ({
-        shape,
-        data: data.slice().fill(Number.NaN, 0, 8),
-      })),
-    );
-    const out = fresh();
-    const { code, stderr } = await winnow(argumentsOf('score', { ...world, model }, { out, seeds: 1 }));
-    expect(stderr).toMatch(
-      /model-\d+, row \d+: .*not a number.*start model.*got "NaN".*fetch the model again/,
-    );
-    expect(code).toBe(2);
-    expect(existsSync(join(out, 'scores.jsonl'))).toBe(false);
-    const units = join(out, 'units');
-    expect(
-      (existsSync(units) ? readdirSync(units) : []).filter((unit) => unit.startsWith('scoring')),
-    ).toEqual([]);
-  });
 });
 
 describe('data that cannot be used', () => {

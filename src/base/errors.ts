@@ -72,13 +72,22 @@ function describe(what: string, fields: ErrorFields): string {
   ].filter((part) => part !== undefined);
   return (
     (place.length > 0 ? `${place.join(', ')}: ` : '') +
-    what +
+    cut(what, 1000) +
     (details.length > 0 ? ` (${details.join(', ')})` : '') +
     (fields.remedy === undefined ? '' : `. ${fields.remedy}`)
   );
 }
 
 function show(value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 160 ? `${text.slice(0, 157)}...` : text;
+  // JSON would turn NaN and the infinities into null, and a number that a file holds as 1e999 is an infinity.
+  const text =
+    JSON.stringify(value, (_, item: unknown) =>
+      typeof item === 'number' && !Number.isFinite(item) ? String(item) : item,
+    ) ?? String(value);
+  return cut(text, 160);
+}
+
+/** A name in a file can be as long as the file. */
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 3)}...` : text;
 }

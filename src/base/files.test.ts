@@ -17,7 +17,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WinnowError } from './errors.ts';
 import { createExclusive, type FileCalls, writeFileAtomic } from './files.ts';
-import { readJson, readJsonLines, scanJson, writeJson, writeJsonLines } from './json.ts';
+import { parseJson, readJson, readJsonLines, scanJson, writeJson, writeJsonLines } from './json.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -176,6 +176,23 @@ describe('readJson and writeJson', () => {
     expect(caught(() => readJson(path('b.json'))).code).toBe('file-missing');
     writeFileSync(path('c.json'), Buffer.from([0x22, 0xff, 0x22]));
     expect(caught(() => readJson(path('c.json'))).code).toBe('bad-utf8');
+  });
+
+  it('refuses JSON that nests deeper than what handles it can go, and counts no bracket in a text', () => {
+    const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+    const deep = () => parseJson(nested(100_000), 'deep.json');
+    expect(deep).toThrow(/^deep\.json: the JSON nests too deep \(need .*500 levels.*got "100000 levels"/);
+    expect(() => parseJson(`{"a":${'[{"b":'.repeat(300)}1${'}]'.repeat(300)}}`, 'x')).toThrow(/601 levels/);
+    expect(parseJson(nested(500), 'x')).toHaveLength(1);
+    const text = `\\"${'[{'.repeat(1000)}`;
+    expect(parseJson(JSON.stringify([text]), 'x')).toEqual([text]);
+  });
+
+  it('finds a fault behind a text of any length', () => {
+    const long = `{"a": "${'x\\n'.repeat(5_000_000)}", }`;
+    expect(() => parseJson(long, 'long.json')).toThrow(
+      /long\.json, line 1: .*not valid JSON, column 15000011/,
+    );
   });
 
   it('refuses NaN, also deep inside, and keeps the old file', () => {

@@ -62,11 +62,16 @@ export function readJson(path: string): unknown {
   return parseJson(decodeUtf8(readBytes(path), { file: path }), path);
 }
 
-/** JSON of a file's text, with the place of a fault. */
+/**
+ * JSON of a file's text, with the place of a fault.
+ *
+ * @throws inputError `bad-json`; `deep-json` where objects or lists nest more than `MOST_NESTED` deep.
+ */
 export function parseJson(text: string, file: string): unknown {
   const bare = text.startsWith('\uFEFF') ? text.slice(1) : text;
   try {
-    return JSON.parse(bare);
+    const value: unknown = JSON.parse(bare);
+    if (depthOf(bare) <= MOST_NESTED) return value;
   } catch (error) {
     const at = scanJson(bare) ?? bare.length;
     const before = bare.slice(0, at).split('\n');
@@ -79,6 +84,29 @@ export function parseJson(text: string, file: string): unknown {
       error,
     );
   }
+  throw inputError('deep-json', 'the JSON nests too deep', {
+    file,
+    need: `at most ${MOST_NESTED} levels`,
+    got: `${depthOf(bare)} levels`,
+    remedy: 'No file of this kind does: fetch it again',
+  });
+}
+
+/** What reads, compares or writes a value goes down it by calling itself: this many levels fit on any stack. */
+const MOST_NESTED = 500;
+
+/** How deep objects and lists nest in valid JSON. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    // Either bracket and its brace differ in one bit: [ 5b, { 7b, ] 5d, } 7d.
+    if ((character & ~0x20) === 0x5b) deepest = Math.max(deepest, ++depth);
+    else if ((character & ~0x20) === 0x5d) depth--;
+    else if (character === QUOTE) at = stringEnd(text, at) - 1;
+  }
+  return deepest;
 }
 
 /**
@@ -180,9 +208,25 @@ export function decodeUtf8(bytes: Uint8Array, where: ErrorFields): string {
   }
 }
 
-const JSON_TOKEN =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 forbids them in a string, unescaped.
-  /[ \t\n\r]*([{}[\],:]|"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
+/** A string by its opening quote: a pattern that runs through long ones can exhaust the stack of the matcher. */
+const JSON_TOKEN = /[ \t\n\r]*([{}[\],:"]|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
+const JSON_ESCAPE = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Behind the closing quote of the JSON string that opens at `from`; −1 where it is not one. */
+function stringEnd(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === QUOTE) return at + 1;
+    if (character < 0x20) return -1; // RFC 8259 forbids them in a string, unescaped
+    if (character !== BACKSLASH) continue;
+    JSON_ESCAPE.lastIndex = at;
+    if (!JSON_ESCAPE.test(text)) return -1;
+    at = JSON_ESCAPE.lastIndex - 1;
+  }
+  return -1;
+}
 
 /**
  * Walks JSON text (RFC 8259) and gives the offset of its first fault, or undefined when it has none. JSON.parse
@@ -203,7 +247,9 @@ export function scanJson(text: string, onKey?: (key: string, depth: number) => v
     token.lastIndex = start;
     const found = token.exec(text)?.[1];
     if (found === undefined) return skipBlank(text, start);
-    at = token.lastIndex;
+    const opens = token.lastIndex - found.length;
+    at = found === '"' ? stringEnd(text, opens) : token.lastIndex;
+    if (at === -1) return skipBlank(text, start);
     const inside = open.at(-1);
     const closes = (found === '}' && inside === '{') || (found === ']' && inside === '[');
     if (closes && (next === ', or end' || next === 'key or }' || next === 'value or ]')) {
@@ -216,8 +262,8 @@ export function scanJson(text: string, onKey?: (key: string, depth: number) => v
       if (found !== ':') return skipBlank(text, start);
       next = 'value';
     } else if (next === 'key' || next === 'key or }') {
-      if (!found.startsWith('"')) return skipBlank(text, start);
-      onKey?.(JSON.parse(found) as string, open.length);
+      if (found !== '"') return skipBlank(text, start);
+      onKey?.(JSON.parse(text.slice(opens, at)) as string, open.length);
       next = ':';
     } else if (found === '{' || found === '[') {
       open.push(found);

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { inputError } from '../base/errors.ts';
 import { writeError } from '../base/files.ts';
 import { readJson, writeJson } from '../base/json.ts';
@@ -104,30 +105,68 @@ export interface LoraDeltas {
  */
 export function readLoraDeltas(dir: string): LoraDeltas {
   const { config, file, baseModel, alpha } = readConfig(dir);
-  const patterns = Object.entries(isRecord(config.alpha_pattern) ? config.alpha_pattern : {});
-  // As in PEFT (utils/other.py, get_pattern_key): the first key that is the module's name, or its end behind a dot.
-  const alphaOf = (module: string): number => {
-    const found = patterns.find(([key]) => new RegExp(`^(.*\\.)?(${key})$`).test(module))?.[1] ?? alpha;
-    if (typeof found === 'number' && Number.isFinite(found)) return found;
-    throw inputError('bad-adapter', `the alpha of ${module} is not a number`, { file, got: found });
-  };
+  const pattern = config.alpha_pattern ?? {};
+  if (!isRecord(pattern))
+    throw inputError('bad-adapter', 'alpha_pattern is not an object', { file, got: pattern });
+  const pairs = readPairs(join(dir, WEIGHTS));
+  const patternOf = modulePatterns(Object.keys(pattern), [...pairs.keys()], file);
   const modules = new Map<string, LoraPair & { scale: number }>();
-  for (const [module, pair] of readPairs(join(dir, WEIGHTS))) {
+  for (const [module, pair] of pairs) {
     const rank = pair.a.shape[0] as number;
-    if (pair.a.shape.length !== 2 || pair.b.shape.length !== 2 || pair.b.shape[1] !== rank)
+    if (pair.a.shape.length !== 2 || pair.b.shape.length !== 2 || pair.b.shape[1] !== rank || rank < 1)
       throw inputError('bad-adapter', `lora_A and lora_B of ${module} do not fit each other`, {
         file: dir,
         got: [pair.a.shape, pair.b.shape],
       });
-    modules.set(module, { ...pair, scale: alphaOf(module) / (config.use_rslora ? Math.sqrt(rank) : rank) });
+    const key = patternOf.get(module);
+    const own = key === undefined ? alpha : pattern[key];
+    if (typeof own !== 'number' || !Number.isFinite(own))
+      throw inputError('bad-adapter', `the alpha of ${module} is not a number`, { file, got: own });
+    modules.set(module, { ...pair, scale: own / (config.use_rslora ? Math.sqrt(rank) : rank) });
   }
   return { baseModel, modules };
+}
+
+/** Far more than any pattern of names takes; one that is made to take for ever ends here. */
+const PATTERN_MS = 2000;
+
+/**
+ * The pattern of each module's name, as in PEFT (utils/other.py, get_pattern_key): the first key that is the name, or
+ * its end behind a dot. A key is a regular expression.
+ *
+ * @throws inputError `bad-adapter`.
+ */
+function modulePatterns(
+  keys: readonly string[],
+  modules: readonly string[],
+  file: string,
+): ReadonlyMap<string, string> {
+  if (keys.length === 0) return new Map();
+  const patterns = keys.map((key) => `^(.*\\.)?(${key})$`);
+  const code = 'modules.map((name) => patterns.findIndex((pattern) => new RegExp(pattern).test(name)))';
+  try {
+    const found = runInNewContext(code, { patterns, modules }, { timeout: PATTERN_MS }) as readonly number[];
+    return new Map(
+      modules.flatMap((module, i) => {
+        const key = keys[found[i] as number];
+        return key === undefined ? [] : [[module, key] as const];
+      }),
+    );
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String((error as { message?: unknown }).message);
+    throw inputError(
+      'bad-adapter',
+      `alpha_pattern cannot be matched: ${why}`,
+      { file, got: keys, need: 'names of modules, or regular expressions' },
+      error,
+    );
+  }
 }
 
 /**
  * Reads a LoRA adapter that PEFT or `writeAdapter` wrote; all tensors become float32.
  *
- * @throws inputError `adapter-missing`; `unsupported-adapter` (DoRA, biases, ranks or alphas that differ between
+ * @throws inputError `adapter-missing`; `adapter-not-finite` (NaN or infinities); `unsupported-adapter` (DoRA, biases, ranks or alphas that differ between
  *   modules, other methods than LoRA); `bad-adapter` (a tensor that does not fit the rank, or half of a pair).
  */
 export function readAdapter(dir: string): Adapter {
@@ -188,7 +227,7 @@ function readConfig(dir: string): AdapterConfig {
 
 function readPairs(file: string): Map<string, LoraPair> {
   const { tensors } = openSafetensors(file);
-  const read = (entry: TensorEntry) => ({ shape: entry.shape, data: readTensorF32(entry) });
+  const read = (entry: TensorEntry) => ({ shape: entry.shape, data: finite(readTensorF32(entry), entry) });
   const pairs = new Map<string, LoraPair>();
   const halves = new Set<string>();
   for (const name of tensors.keys()) {
@@ -217,6 +256,17 @@ function readPairs(file: string): Map<string, LoraPair> {
     pairs.set(module, { a: read(a), b: read(b) });
   }
   return pairs;
+}
+
+function finite(data: Float32Array, { file, name }: TensorEntry): Float32Array {
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  if (at === -1) return data;
+  throw inputError('adapter-not-finite', `tensor ${JSON.stringify(name)} holds NaN or an infinity`, {
+    file,
+    tensor: name,
+    got: String(data[at]),
+    remedy: 'Its training ran away, or the file is damaged: train or fetch it again',
+  });
 }
 
 /** Settings that change what the weights mean: anything but the plain value is refused, not ignored. */

@@ -122,7 +122,7 @@ export function windowedLayers(
 ): readonly LayerKind[] {
   const named = read.perLayer('layer_types', layers);
   return Array.from({ length: layers }, (_, layer) => {
-    const type = named?.[layer] ?? (sliding(layer) ? 'sliding_attention' : 'full_attention');
+    const type = named === null ? (sliding(layer) ? 'sliding_attention' : 'full_attention') : named[layer];
     if (type === 'sliding_attention') return kinds.sliding;
     if (type === 'full_attention') return kinds.full;
     throw read.unsupported('layer_types', 'sliding_attention, full_attention', type);

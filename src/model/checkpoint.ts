@@ -66,7 +66,7 @@ export function openCheckpoint(dir: string): Checkpoint {
   const config = parseConfig(
     parseJson(decodeUtf8(configBytes, { file: configFile }), configFile),
     configFile,
-    existsSync(generationFile) ? readJson(generationFile) : undefined,
+    existsSync(generationFile) ? { value: readJson(generationFile), file: generationFile } : undefined,
   );
   const found = findTensors(dir);
   const weights = checkTensors(found, config, dir);
@@ -126,7 +126,7 @@ function findSharded(dir: string, index: string): ReadonlyMap<string, TensorEntr
   const tensors = new Map<string, TensorEntry>();
   for (const [name, shard] of Object.entries(map as Record<string, unknown>)) {
     // A shard lies beside its index: a path out of the folder is not followed.
-    if (typeof shard !== 'string' || shard === '' || shard !== basename(shard) || shard.includes('\\')) {
+    if (typeof shard !== 'string' || !isFileName(shard)) {
       throw inputError('bad-index', `the shard of ${JSON.stringify(name)} is not a file name`, {
         file: index,
         got: shard,
@@ -136,7 +136,7 @@ function findSharded(dir: string, index: string): ReadonlyMap<string, TensorEntr
     if (entries === undefined) {
       if (!existsSync(join(dir, shard))) {
         const remedy = 'Fetch the missing file';
-        throw inputError('shard-missing', `the shard ${shard} is missing`, {
+        throw inputError('shard-missing', `the shard ${JSON.stringify(shard)} is missing`, {
           file: index,
           need: shard,
           remedy,
@@ -160,6 +160,10 @@ function findSharded(dir: string, index: string): ReadonlyMap<string, TensorEntr
     tensors.set(name, entry);
   }
   return tensors;
+}
+
+function isFileName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && name === basename(name) && !name.includes('\\');
 }
 
 function checkTensors(

@@ -1,6 +1,10 @@
+import { basename } from 'node:path';
 import { inputError } from '../base/errors.ts';
 
 export type RawConfig = Readonly<Record<string, unknown>>;
+
+/** Sizes and ids are 32-bit numbers wherever models are run. */
+const MOST = 2 ** 31 - 1;
 
 /**
  * Reads keys of one config.json; `null` counts as left out, as in transformers. Every method throws inputError
@@ -23,18 +27,24 @@ export class ConfigReader {
   }
 
   /** A whole number of at least 1. */
-  count(key: string, fallback?: number): number {
+  count(key: string, fallback?: number, most = MOST): number {
     const value = this.raw[key] ?? fallback;
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1)
-      throw this.bad(key, 'a whole number of at least 1', value ?? 'nothing');
+    if (!isWhole(value, 1)) throw this.bad(key, 'a whole number of at least 1', value ?? 'nothing');
+    if (value > most) throw this.bad(key, `a whole number of at most ${most}`, value);
     return value;
   }
 
-  /** A finite number above 0. */
+  /** A whole number, 0 too. */
+  whole(key: string, fallback?: number): number {
+    const value = this.raw[key] ?? fallback;
+    if (!isWhole(value, 0)) throw this.bad(key, 'a whole number', value ?? 'nothing');
+    return value;
+  }
+
+  /** A number above 0 that float32, in which the model computes, can hold. */
   positive(key: string, fallback?: number): number {
     const value = this.raw[key] ?? fallback;
-    if (typeof value !== 'number' || !(value > 0) || value === Infinity)
-      throw this.bad(key, 'a number above 0', value ?? 'nothing');
+    if (!isPositive(value)) throw this.bad(key, 'a number above 0', value ?? 'nothing');
     return value;
   }
 
@@ -63,21 +73,16 @@ export class ConfigReader {
   /** A list of finite numbers above 0 of this length. */
   numbers(key: string, length: number): readonly number[] {
     const value = this.raw[key];
-    if (
-      !Array.isArray(value) ||
-      value.length !== length ||
-      !value.every((item) => typeof item === 'number' && item > 0 && item < Infinity)
-    )
+    if (!Array.isArray(value) || value.length !== length || !value.every(isPositive))
       throw this.bad(key, `a list of ${length} numbers above 0`, value ?? 'nothing');
-    return value as number[];
+    return value;
   }
 
   /** Token ids: one, several, or none. */
   tokenIds(key: string): number[] {
     const value = this.raw[key];
     const ids: unknown[] = value == null ? [] : Array.isArray(value) ? value : [value];
-    if (!ids.every((id) => Number.isSafeInteger(id) && (id as number) >= 0))
-      throw this.bad(key, 'token ids (0 or more) or null', value);
+    if (!ids.every((id) => isWhole(id, 0))) throw this.bad(key, 'token ids (0 or more) or null', value);
     return ids as number[];
   }
 
@@ -91,7 +96,7 @@ export class ConfigReader {
 
   bad(key: string, need: unknown, got: unknown) {
     const name = this.#within + key;
-    const remedy = 'Correct config.json';
+    const remedy = `Correct ${basename(this.file)}`;
     return inputError('bad-config', `${name} is not usable`, {
       file: this.file,
       key: name,
@@ -113,6 +118,14 @@ export class ConfigReader {
       remedy,
     });
   }
+}
+
+function isWhole(value: unknown, least: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least;
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && Math.fround(value) > 0 && Math.fround(value) < Infinity;
 }
 
 export function isRecord(value: unknown): value is RawConfig {

@@ -1,8 +1,13 @@
+import { basename } from 'node:path';
 import { inputError } from '../base/errors.ts';
 import { type Architecture, type DecoderConfig, LLAMA_TRAITS, type Widths } from './architecture.ts';
 import { ARCHITECTURES } from './architectures/index.ts';
 import { ConfigReader, isRecord, type RawConfig } from './config-reader.ts';
 import { readRope } from './rope.ts';
+
+/** Above any model's; what is larger is refused before a list of that length is made. */
+const MOST_LAYERS = 10_000;
+const MOST_HEAD_DIM = 2 ** 16;
 
 /**
  * config.json (and generation_config.json, whose end-of-text ids are added) to a checked `DecoderConfig`.
@@ -10,12 +15,15 @@ import { readRope } from './rope.ts';
  * @param file path of config.json, for messages.
  * @throws inputError `unsupported-model` names what is supported and what was found; `bad-config` names the key.
  */
-export function parseConfig(value: unknown, file: string, generation?: unknown): DecoderConfig {
-  if (!isRecord(value)) throw inputError('bad-config', 'config.json is not an object', { file, got: value });
-  const read = new ConfigReader(value, file);
+export function parseConfig(
+  value: unknown,
+  file: string,
+  generation?: { readonly value: unknown; readonly file: string },
+): DecoderConfig {
+  const read = new ConfigReader(needRecord(value, file), file);
   const architecture = architectureOf(read);
   if (read.has('quantization_config'))
-    throw read.unsupported('quantization_config', 'full-precision weights', value.quantization_config);
+    throw read.unsupported('quantization_config', 'full-precision weights', read.raw.quantization_config);
   const { defaults } = architecture;
   const widths = readWidths(read, defaults.headDim);
   const { rope, rotaryDim, maxPositions } = readRope(read, {
@@ -24,9 +32,12 @@ export function parseConfig(value: unknown, file: string, generation?: unknown):
     maxPositions: read.count('max_position_embeddings', defaults.maxPositions),
     partial: architecture.partialRotary ?? false,
   });
-  const endIds = isRecord(generation)
-    ? new ConfigReader(generation, file, 'generation_config.json: ').tokenIds('eos_token_id')
-    : [];
+  const endIds =
+    generation === undefined
+      ? []
+      : new ConfigReader(needRecord(generation.value, generation.file), generation.file).tokenIds(
+          'eos_token_id',
+        );
   return {
     modelType: architecture.modelType,
     ...widths,
@@ -40,8 +51,14 @@ export function parseConfig(value: unknown, file: string, generation?: unknown):
     attentionScale: 1 / Math.sqrt(widths.headDim),
     layerKinds: Array.from({ length: widths.layers }, () => ({ window: null, rope })),
     ...architecture.traits?.(read, widths, rope),
-    source: value,
+    source: read.raw,
   };
+}
+
+function needRecord(value: unknown, file: string): RawConfig {
+  if (isRecord(value)) return value;
+  const remedy = 'Fetch it again';
+  throw inputError('bad-config', `${basename(file)} is not an object`, { file, got: value, remedy });
 }
 
 function architectureOf(read: ConfigReader): Architecture {
@@ -66,13 +83,15 @@ function readWidths(read: ConfigReader, usualHeadDim: number | undefined): Width
   const kvHeads = read.count('num_key_value_heads', heads);
   if (heads % kvHeads !== 0)
     throw read.bad('num_key_value_heads', `a divisor of num_attention_heads = ${heads}`, kvHeads);
-  const headDim = read.count('head_dim', usualHeadDim ?? hiddenSize / heads);
+  const headDim = read.count('head_dim', usualHeadDim ?? hiddenSize / heads, MOST_HEAD_DIM);
   if (headDim % 2 !== 0)
     throw read.bad('head_dim', 'an even number (hidden_size / num_attention_heads)', headDim);
+  if (heads * headDim >= 2 ** 31)
+    throw read.bad('num_attention_heads', `heads of ${headDim} numbers that fit side by side`, heads);
   return {
     hiddenSize,
     intermediateSize: read.count('intermediate_size'),
-    layers: read.count('num_hidden_layers'),
+    layers: read.count('num_hidden_layers', undefined, MOST_LAYERS),
     heads,
     kvHeads,
     headDim,

@@ -65,14 +65,24 @@ export function readRope(
   const share = shareFrom.positive(key, 1);
   const rotaryDim = Math.floor(headDim * share);
   if (share > 1 || (share < 1 && !partial)) throw shareFrom.unsupported(key, 1, share);
-  if (rotaryDim % 2 !== 0) throw shareFrom.bad(key, 'a share that turns an even number of dimensions', share);
-  if (scaling === null) return { rope: { theta: base, scaling: null }, rotaryDim, maxPositions };
+  if (rotaryDim % 2 !== 0 || rotaryDim === 0)
+    throw shareFrom.bad(key, 'a share that turns an even number of dimensions', share);
+  if (scaling === null)
+    return { rope: checked({ theta: base, scaling }, rotaryDim, read), rotaryDim, maxPositions };
   const type = scaling.oneOf(scaling.has('rope_type') ? 'rope_type' : 'type', TYPES, 'default');
   const value = readScaling(type, read, scaling, rotaryDim, maxPositions);
   // Beyond the original context transformers takes other divisors for the whole sequence, its start too: one text
   // would have two probabilities. The original context is the limit here.
   const limit = value?.type === 'longrope' ? value.originalMaxPositions : maxPositions;
-  return { rope: { theta: base, scaling: value }, rotaryDim, maxPositions: Math.min(limit, maxPositions) };
+  const rope = checked({ theta: base, scaling: value }, rotaryDim, scaling);
+  return { rope, rotaryDim, maxPositions: Math.min(limit, maxPositions) };
+}
+
+/** The rope, if every position of a text turns by an angle that is a number. */
+function checked(rope: Rope, rotaryDim: number, from: ConfigReader): Rope {
+  const got = ropeFrequencies(rope, rotaryDim).find((frequency) => !Number.isFinite(frequency * 2 ** 31));
+  if (got === undefined) return rope;
+  throw from.bad(rope.scaling === null ? 'rope_theta' : 'rope_type', 'angles that are numbers', got);
 }
 
 function readScaling(
@@ -88,14 +98,14 @@ function readScaling(
       return null;
     case 'linear':
       return { type, factor: scaling.positive('factor') };
-    case 'llama3':
-      return {
-        type,
-        factor: scaling.positive('factor'),
-        lowFreqFactor: scaling.positive('low_freq_factor'),
-        highFreqFactor: scaling.positive('high_freq_factor'),
-        originalMaxPositions: scaling.count(original),
-      };
+    case 'llama3': {
+      const lowFreqFactor = scaling.positive('low_freq_factor');
+      const highFreqFactor = scaling.positive('high_freq_factor');
+      if (highFreqFactor <= lowFreqFactor)
+        throw scaling.bad('high_freq_factor', `more than low_freq_factor = ${lowFreqFactor}`, highFreqFactor);
+      const factor = scaling.positive('factor');
+      return { type, factor, lowFreqFactor, highFreqFactor, originalMaxPositions: scaling.count(original) };
+    }
     case 'longrope': {
       const originalMaxPositions = (scaling.has(original) ? scaling : read).count(original);
       const factor = scaling.positive('factor', maxPositions / originalMaxPositions);

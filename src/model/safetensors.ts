@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { inputError } from '../base/errors.ts';
 import { readError } from '../base/files.ts';
-import { decodeUtf8, scanJson } from '../base/json.ts';
+import { decodeUtf8, parseJson, scanJson } from '../base/json.ts';
 import { bf16ToF32, DTYPE_BITS, type Dtype, f16ToF32, isDtype, requireLittleEndian } from './dtype.ts';
 
 export { type WritableDtype, type WritableTensor, writeSafetensors } from './safetensors-write.ts';
@@ -105,7 +105,7 @@ function parseHeader(text: string, frame: Frame): SafetensorsFile {
       got: text.slice(fault, fault + 40),
     });
   }
-  const header = JSON.parse(text) as Record<string, unknown>;
+  const header = parseJson(text, frame.file) as Record<string, unknown>;
   let metadata: Record<string, string> = {};
   const entries: TensorEntry[] = [];
   for (const [name, info] of Object.entries(header)) {

@@ -1,29 +1,48 @@
 import { inputError, machineError } from '../base/errors.ts';
+import { openCheckpoint } from '../model/checkpoint.ts';
+import { findNotFinite } from '../model/not-finite.ts';
+import type { TokenizedPair } from '../text/tokenized.ts';
 import type { PairScore } from '../train/preference.ts';
 
+/** Whose log-probabilities they are. */
+export interface Scorer {
+  /** Folder of the start model. */
+  readonly model: string;
+  /** Whether it is the start model itself that scored. */
+  readonly start: boolean;
+  /** Steps that it was trained before. */
+  readonly step?: number;
+}
+
 /**
- * Log-probabilities of a pair are numbers: a model whose weights hold NaN, or a training that ran away, is told here,
- * where the row can be named.
+ * Log-probabilities of a pair are numbers: a model whose weights hold NaN or infinities, or a training that ran away,
+ * is told here, where the pair can be named. One such weight is enough: what it is multiplied with becomes NaN in the
+ * next norm or softmax, and with it every log-probability of the text. Which weight it was is looked up only then.
  *
- * @param where of the file `model`, and whether it is the `start` model that scored.
  * @throws inputError `model-not-finite` of a start model, machineError `diverged` of a trained one.
  */
 export function needFinite(
   { chosen, rejected }: Pick<PairScore, 'chosen' | 'rejected'>,
-  row: number | undefined,
-  { model, start }: { readonly model: string; readonly start: boolean },
+  pair: Pick<TokenizedPair, 'id' | 'row'>,
+  { model, start, step }: Scorer,
 ): void {
   const got = [chosen, rejected].find((value) => !Number.isFinite(value));
   if (got === undefined) return;
-  const where = { file: model, ...(row === undefined ? {} : { row }), got: String(got) };
-  const what = 'a log-probability of this pair is not a number';
-  throw start
-    ? inputError('model-not-finite', `${what} under the start model`, {
-        ...where,
-        remedy: 'Its weights hold NaN or infinities, or are too large to compute with: fetch the model again',
-      })
-    : machineError('diverged', `${what} under a trained model`, {
-        ...where,
-        remedy: 'Lower training.learningRate',
-      });
+  const where = { file: model, row: pair.row, pair: pair.id, got: String(got) };
+  const what = `a log-probability of pair ${pair.id} is not a number`;
+  if (!start)
+    throw machineError(
+      'diverged',
+      `${what} under a trained model${step === undefined ? '' : `, after step ${step}`}`,
+      { ...where, step, remedy: 'Lower training.learningRate' },
+    );
+  const found = findNotFinite(openCheckpoint(model).weights.values());
+  throw inputError('model-not-finite', `${what} under the start model`, {
+    ...where,
+    tensor: found?.tensor,
+    remedy:
+      found === null
+        ? 'Its weights are finite, but too large to compute with: take another model'
+        : `Its tensor ${found.tensor} in ${found.file} holds ${found.value}: fetch the model again`,
+  });
 }

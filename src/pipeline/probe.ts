@@ -141,7 +141,7 @@ export const probe: UnitRunner = async (inputs, context) => {
     reference = await scorePairs(policy, pairs);
   });
   for (const [i, score] of reference.entries())
-    needFinite(score, pairs[i]?.row, { model: place('model'), start: true });
+    needFinite(score, pairs[i] as TokenizedPair, { model: place('model'), start: true });
   const training = { pairs, reference, beta: hyper.beta, shuffleSeed: 0, optimisation };
   const train = () => trainPreference(policy, training);
   const firstTrain = await seconds(train);

@@ -53,7 +53,7 @@ async function logProbs(policy: Policy, pairs: readonly TokenizedPair[], context
     if (context.shouldStop()) throw stoppedError();
   });
   scores.forEach((score, i) => {
-    needFinite(score, pairs[i]?.row, {
+    needFinite(score, pairs[i] as TokenizedPair, {
       model: place(context, 'model'),
       start: context.spec.kind === 'reference',
     });
@@ -81,7 +81,9 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
   const score = async (policy: Policy, step: number, checkpoint: number) => {
     const rows = await scorePairs(policy, heldOut, async () => breathe());
     rows.forEach((after, i) => {
-      const { id, row } = heldOut[i] as TokenizedPair;
+      const pair = heldOut[i] as TokenizedPair;
+      const { id, row } = pair;
+      needFinite(after, pair, { model: place(context, 'model'), start: false, step });
       scores.push(
         scoreRow(after, reference.get(id) as LogProbRow, hyper.beta, {
           id,

@@ -183,12 +183,17 @@ class Place {
 }
 
 function openPlain({ parts, files, write }: Source, options: SessionOptions): Promise<Session> {
-  return openOnCpu(write(parts, files), options);
+  return withinMemory(() => openOnCpu(write(parts, files), options));
 }
 
-async function runOnCpu(session: Session, { fed, fetches }: Call): Promise<void> {
+function runOnCpu(session: Session, { fed, fetches }: Call): Promise<unknown> {
+  return withinMemory(() => session.run(fed, fetches));
+}
+
+/** onnxruntime says in words that memory was too little: "Failed to allocate memory", "std::bad_alloc". */
+async function withinMemory<T>(work: () => Promise<T>): Promise<T> {
   try {
-    await session.run(fed, fetches);
+    return await work();
   } catch (cause) {
     if (cause instanceof Error && /alloc/i.test(cause.message))
       throw machineError(

@@ -16,16 +16,23 @@ export function needObject(value: unknown, file: string): JsonObject {
 
 /** The text of `bos_token`, … in tokenizer_config.json, else in special_tokens_map.json, else null. */
 export function specialToken(modelDir: string, config: JsonObject, name: string): string | null {
-  const own = tokenText(config[name]);
-  if (own !== null || config[name] === null) return own;
+  if (config[name] !== undefined) return tokenText(config, name, join(modelDir, 'tokenizer_config.json'));
   const file = join(modelDir, 'special_tokens_map.json');
-  return existsSync(file) ? tokenText(needObject(readJson(file), file)[name]) : null;
+  return existsSync(file) ? tokenText(needObject(readJson(file), file), name, file) : null;
 }
 
 /** A special token is written as its text or as an object with `content`. */
-function tokenText(value: unknown): string | null {
-  if (typeof value === 'string') return value;
-  return isObject(value) && typeof value.content === 'string' ? value.content : null;
+function tokenText(tokens: JsonObject, name: string, file: string): string | null {
+  const value = tokens[name] ?? null;
+  if (value === null || typeof value === 'string') return value;
+  if (isObject(value) && typeof value.content === 'string') return value.content;
+  throw inputError('bad-tokenizer', `${name} is no token`, {
+    file,
+    key: name,
+    need: 'a text, an object with content, or null',
+    got: value,
+    remedy: `Correct ${name}`,
+  });
 }
 
 export function isObject(value: unknown): value is JsonObject {

@@ -134,5 +134,25 @@ describe('loadTokenizer', () => {
     expect(tokenizer.encode('aa', { special: false })).toEqual([0, 0]);
     const b = () => tokenizer.encode('ab', { special: false });
     expect(b).toThrow(/vocabulary cannot express/);
+    const unigram = { type: 'Unigram', vocab: [['a', 0]], unk_id: null };
+    const other = loadTokenizer(modelFolder({ ...files, 'tokenizer.json': { ...poor, model: unigram } }));
+    expect(() => other.encode('ab', { special: false })).toThrow(/vocabulary cannot express/);
+  });
+
+  it('names the part of tokenizer.json that the library would take wrongly', () => {
+    const fault = (change: object) => failure({ ...files, 'tokenizer.json': { ...json, ...change } }).message;
+    const cut = (length: unknown) => ({ type: 'Sequence', pretokenizers: [{ type: 'FixedLength', length }] });
+    expect(fault({ pre_tokenizer: cut(0) })).toMatch(
+      /pre_tokenizer\.pretokenizers\[0\]\.length is not usable/,
+    );
+    expect(fault({ normalizer: { type: 'Replace', pattern: {} } })).toMatch(/normalizer\.pattern.*Regex/);
+    expect(fault({ added_tokens: [{ id: 2 ** 32 - 2, content: 'x' }] })).toMatch(/added_tokens\[0\].*below/);
+    expect(fault({ model: { type: 'BPE', vocab: { a: 0, b: '1' }, merges: [] } })).toMatch(
+      /tokenizer\.json: model\.vocab\["b"\] is not usable \(need .*got "1"\)/,
+    );
+    expect(fault({ model: { type: 'Unigram', vocab: { length: 2 ** 32 } } })).toMatch(/model\.vocab.*a list/);
+    expect(fault({ model: { type: 'BPE', vocab: { a: 0 }, merges: ['a a', 5] } })).toMatch(/merges\[1\]/);
+    const eos = { ...files, 'tokenizer_config.json': { ...config, eos_token: 2 } };
+    expect(failure(eos).message).toMatch(/tokenizer_config\.json: eos_token is no token.*got 2/);
   });
 });

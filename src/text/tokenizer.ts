@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { inputError } from '../base/errors.ts';
+import { inputError, WinnowError } from '../base/errors.ts';
 import { readBytes } from '../base/files.ts';
 import { hashOf, sha256 } from '../base/hash.ts';
 import { readJson } from '../base/json.ts';
@@ -9,6 +9,7 @@ import { cutLongWords } from './long-words.ts';
 import { noToken, refuseLostCharacters } from './lost-characters.ts';
 import { rememberWords } from './remembered-words.ts';
 import { readChatTemplate } from './template-files.ts';
+import { checkTokenizer } from './tokenizer-check.ts';
 import { type JsonObject, needObject, specialToken } from './tokenizer-files.ts';
 
 /** A model's tokenizer and chat template, as far as Winnow needs them. */
@@ -63,6 +64,7 @@ export function loadTokenizer(modelDir: string): TextTokenizer {
   const json = needObject(readJson(file), file);
   const config = needObject(readJson(configFile), configFile);
   const template = readChatTemplate(modelDir, config);
+  checkTokenizer(json, file);
   const tokenizer = build(json, config, file);
   const fields = specials(modelDir, config, tokenizer);
   return {
@@ -93,8 +95,25 @@ function build(json: JsonObject, config: JsonObject, file: string): Tokenizer {
         file,
         got: typeOf(json.model),
         need: 'a BPE, Unigram or WordPiece tokenizer of the tokenizers library',
-        remedy: 'Convert the tokenizer with transformers (AutoTokenizer, use_fast=True, save_pretrained).',
+        remedy: CONVERT,
       },
+      error,
+    );
+  }
+}
+
+const CONVERT = 'Convert the tokenizer with transformers (AutoTokenizer, use_fast=True, save_pretrained).';
+
+/** What the library's steps do with a text; parts of tokenizer.json that it has not looked at make it throw here. */
+function working<T>(what: string, file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof WinnowError) throw error;
+    throw inputError(
+      'unknown-tokenizer',
+      `the tokenizer cannot ${what} a text: ${error instanceof Error ? error.message : String(error)}`,
+      { file, remedy: CONVERT },
       error,
     );
   }
@@ -111,10 +130,15 @@ function coding(
   let vocabSize = 0;
   for (const id of tokenizer.get_vocab().values()) vocabSize = Math.max(vocabSize, id + 1);
   const encode: TextTokenizer['encode'] = (text, { special }) => {
-    // The declared type hides that an unknown character of a model without an unknown token gives undefined.
-    const ids: readonly (number | undefined)[] = tokenizer.encode(text, { add_special_tokens: special }).ids;
+    // The declared type hides that an unknown character of a model without an unknown token gives none.
+    const ids = working(
+      'encode',
+      file,
+      (): readonly (number | null | undefined)[] =>
+        tokenizer.encode(text, { add_special_tokens: special }).ids,
+    );
     return ids.map((id) => {
-      if (id !== undefined) return id;
+      if (id != null) return id;
       throw noToken(file, text);
     });
   };
@@ -134,10 +158,12 @@ function coding(
       // The library refuses an empty list.
       if (list.length === 0) return '';
       // clean_up_tokenization_spaces (on in Llama 3's files) would turn "a ." into "a.": not what was generated.
-      return tokenizer.decode(list, {
-        skip_special_tokens: options.special !== true,
-        clean_up_tokenization_spaces: false,
-      });
+      return working('decode', file, () =>
+        tokenizer.decode(list, {
+          skip_special_tokens: options.special !== true,
+          clean_up_tokenization_spaces: false,
+        }),
+      );
     },
     leadingIds: leading(encode),
     vocabSize,

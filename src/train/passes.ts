@@ -65,7 +65,7 @@ function outOfMemory(policy: Policy, { rows, tokens }: PassSize, cause: unknown)
   const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
   return machineError(
     'out-of-memory',
-    `a pass of ${rows} rows of ${tokens} tokens does not fit into memory`,
+    `a pass of ${rows} ${rows === 1 ? 'row' : 'rows'} of ${tokens} tokens does not fit into memory`,
     {
       need: `about ${megabytes(kept)} for its activations, beside the model`,
       got: `${megabytes(freeMemory())} free`,

@@ -158,6 +158,41 @@ describe('training', () => {
     });
     await expect(run).rejects.toThrow(/the loss of these is no number: pair-5 \(row 5\)/);
   });
+  it('a gradient that is no number, though the loss is one, ends it before it becomes a weight', async () => {
+    for (const value of [Number.NaN, Infinity])
+      await withPolicy(LORA, async (policy) => {
+        const backward = policy.programs.backward.bind(policy.programs);
+        let calls = 0;
+        policy.programs.backward = async (...place) => {
+          const program = await backward(...place);
+          const second = calls++ >= 2; // two layers a step
+          return {
+            ...program,
+            run: async (feeds, allocate) => {
+              const grads = await program.run<string>(feeds, allocate);
+              if (second) (grads['d.self_attn.q_proj.lora_B']?.data as Float32Array)[3] = value;
+              return grads;
+            },
+          };
+        };
+        const weights = () => [...policy.parameters.values()].map(({ data }) => [...data]);
+        let before: number[][] = [];
+        const options = { batchSize: 4, epochs: 1 };
+        const run = train(policy, options, {
+          afterStep: async () => {
+            before = weights();
+          },
+        });
+        await expect(run).rejects.toThrow(
+          new RegExp(
+            `diverged at step 2: loss 0\\.\\d+, gradient norm ${value}; its batch: pair-\\d \\(row \\d\\), `,
+          ),
+        );
+        await expect(run).rejects.toMatchObject({ code: 'diverged', fields: { step: 2, notFinite: [] } });
+        await run.catch(({ fields }) => expect(fields.pairs).toHaveLength(4));
+        expect(weights()).toEqual(before);
+      });
+  });
   it('supervised training lowers the loss of its texts', async () => {
     await withPolicy({ method: 'full' }, async (policy) => {
       const texts = pairs.map(({ prompt, chosen }) => ({ prompt, completion: chosen }));

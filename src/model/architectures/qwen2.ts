@@ -21,7 +21,7 @@ export const qwen2: Architecture = {
 export function upperLayersWindowed(read: ConfigReader, layers: number, rope: Rope) {
   const used = read.flag('use_sliding_window') && read.raw.sliding_window !== null;
   const window = used ? read.count('sliding_window', 4096) : null;
-  const from = read.has('max_window_layers') ? Number(read.raw.max_window_layers) : 28;
+  const from = read.whole('max_window_layers', 28);
   return windowedLayers(read, layers, (layer) => window !== null && layer >= from, {
     sliding: { window, rope },
     full: { window: null, rope },

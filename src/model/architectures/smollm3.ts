@@ -18,8 +18,10 @@ export const smollm3: Architecture = {
     const interval = read.count('no_rope_layer_interval', 4);
     // The key's entries say the contrary of its name: 1 is a layer with positions.
     const marks = read.perLayer('no_rope_layers', layers);
+    if (marks?.some((mark) => mark !== 0 && mark !== 1))
+      throw read.bad('no_rope_layers', 'a list of 0 and 1', marks);
     const positioned = (layer: number) =>
-      marks === null ? (layer + 1) % interval !== 0 : Boolean(marks[layer]);
+      marks === null ? (layer + 1) % interval !== 0 : marks[layer] === 1;
     const window =
       read.flag('use_sliding_window') && read.has('sliding_window') ? read.count('sliding_window') : null;
     const kinds = windowedLayers(read, layers, (layer) => window !== null && !positioned(layer), {
