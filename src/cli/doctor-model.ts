@@ -173,14 +173,23 @@ async function speed(trial: Trial, outside: Outside): Promise<Finding> {
   const rounds = probeRounds(parameters, newTokens);
   const base = { modelDir: dir, modelHash: 'doctor', tokens: sample };
   const units = Array.from({ length: lane.workers }, (_, i) =>
-    probeUnit(base, { sample, prompts, hyper, generation, rounds, lanes: lane, lane: i }),
+    probeUnit(base, {
+      sample,
+      prompts,
+      hyper,
+      generation,
+      precision: 'int8',
+      rounds,
+      lanes: lane,
+      lane: i,
+    }),
   );
   const context = stageContext(runDir, progress, outside.signal);
   const talk = context.onStage('Trying the model', units.length);
   const results = await runUnits(runDir, units, {
     workers: lane.workers,
     threadsPerWorker: lane.threads,
-    workBytes: lane.activationBytes,
+    workBytes: lane.workBytes,
     command: context.command,
     signal: outside.signal,
     onEvent: (event) => talk.event(event),
@@ -193,6 +202,7 @@ async function speed(trial: Trial, outside: Outside): Promise<Finding> {
   const { seconds } = measured;
   const rates = {
     scoring: rate(sampled * tokens, seconds.score),
+    scoringInt8: rate(sampled * tokens, seconds.rounded),
     training: rate(sampled * tokens, seconds.train),
     answering: rate(measured.prompts, seconds.round),
   };
@@ -201,7 +211,7 @@ async function speed(trial: Trial, outside: Outside): Promise<Finding> {
   return finding(
     'speed',
     'ok',
-    `tokens a second with ${workers}: scoring ${per(rates.scoring)}, LoRA training ${per(rates.training)}, answering ${per(rates.answering)}`,
+    `tokens a second with ${workers}: scoring ${per(rates.scoring)} (precision int8: ${per(rates.scoringInt8)}), LoRA training ${per(rates.training)}, answering ${per(rates.answering)}`,
     { ...lane, ...rates, peakBytes: measured.peakBytes },
   );
 }

@@ -33,6 +33,7 @@ const KEY_FLAGS = [
   ['--folds <k>', 'difficulty.folds', 'parts of the cross-fit (default: 2)'],
   ['--seeds <r>', 'difficulty.seeds', 'repeats of the cross-fit (default: 1; the paper: 3)'],
   ['--checkpoints <c>', 'difficulty.checkpoints', 'evaluations of a scoring run (default: 1, at its end)'],
+  ['--precision <name>', 'difficulty.precision', 'of scoring passes: f32 (default), int16 or int8'],
   ['--adapter <dir>', 'training.adapter', 'LoRA adapter of the model to go on from'],
   ['--method <name>', 'training.method', 'lora or full (default: lora)'],
   ['--beta <number>', 'training.beta', 'β of DPO (default: 0.01)'],

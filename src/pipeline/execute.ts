@@ -44,7 +44,7 @@ export async function execute(
   costs: StageCost[],
 ): Promise<UnitResult[]> {
   const count = new Set(specs.map(unitId)).size;
-  const { workers, threads, activationBytes } = lanes(prepared.config, runMemory(prepared), count);
+  const { workers, threads, workBytes } = lanes(prepared.config, runMemory(prepared), count);
   const begun = performance.now();
   let reused = 0;
   const talk = context.onStage(title, count);
@@ -53,7 +53,7 @@ export async function execute(
     threadsPerWorker: threads,
     device: prepared.config.device,
     command: context.command,
-    workBytes: activationBytes,
+    workBytes,
     onEvent(event) {
       if (event.type === 'reused') reused++;
       talk.event(event);

@@ -86,7 +86,7 @@ export function plannedStages(
   const inPool = work.scoring(poolPairs);
   const inHeldOut = work.scoring(heldOutPairs);
   const epoch = work.epoch(poolPairs, hyper.batchSize);
-  const { folds, seeds, checkpoints } = config.difficulty;
+  const { folds, seeds, checkpoints, precision } = config.difficulty;
   const { overhead } = rates.busy;
   const score = (probe: Probe, amount: number) =>
     overhead + probe.startScore + (amount * probe.score) / rates.scoring;
@@ -96,7 +96,11 @@ export function plannedStages(
     return overhead + probe.startTrain + passes + steps * probe.step;
   };
   const scoringRun = (probe: Probe) =>
-    train(probe, (folds - 1) / folds) + ((checkpoints / folds) * inPool * probe.score) / rates.scoring;
+    train(probe, (folds - 1) / folds) +
+    probe.startRounded +
+    ((checkpoints / folds) * inPool * probe.rounded) / rates.scoring;
+  const rounded = (probe: Probe) =>
+    overhead + probe.startScore + probe.startRounded + ((inPool + inHeldOut) * probe.rounded) / rates.scoring;
 
   // The answers of the start model tell how long answers get; those of trained models may be shorter or ramble.
   const chosen = poolPairs.reduce((sum, pair) => sum + pair.chosen.length, 0) / pool.length;
@@ -154,7 +158,9 @@ export function plannedStages(
   const answering: Unit = (probe, length) => answer(probe, prompts.length, length);
   const evaluation = arms.flatMap((): Unit[] => [(probe) => score(probe, inHeldOut), answering]);
   return [
-    stage('Reference log-probabilities', [[(probe) => score(probe, inPool + inHeldOut)]]),
+    stage('Reference log-probabilities', [
+      [(probe) => score(probe, inPool + inHeldOut), ...(precision === 'f32' ? [] : [rounded])],
+    ]),
     ...(searches ? [search('Choosing the learning rate', trial, first)] : []),
     ...(searches && byWinRate ? [search('Choosing the learning rate: answers', asked, first + 1)] : []),
     // One of the scoring runs is that of the rate which was chosen, unless rates were told apart by answers.

@@ -46,7 +46,18 @@ describe('makespan', () => {
 
 describe('speed by the number of busy workers', () => {
   const result = (score: number): ProbeResult => ({
-    seconds: { startScore: 1, startTrain: 1, startAnswer: 1, score, train: 2, step: 0, prompts: 1, round: 1 },
+    seconds: {
+      startScore: 1,
+      startTrain: 1,
+      startAnswer: 1,
+      score,
+      train: 2,
+      step: 0,
+      prompts: 1,
+      round: 1,
+      rounded: score,
+      startRounded: 0,
+    },
     prompts: 4,
     rounds: 3,
     ended: true,
@@ -72,23 +83,23 @@ describe('lanes', () => {
   const config = { workers: 'auto', threads: 'auto', memoryGB: 10 } as const;
   const needs: Needs = { mapped: GB, saving: 3 * GB, again: 2 * GB };
   it('never are more than units or fit, nor fewer than one', () => {
-    expect(lanes(config, needs, 1)).toMatchObject({ workers: 1, activationBytes: 7 * GB });
+    expect(lanes(config, needs, 1)).toMatchObject({ workers: 1, workBytes: 7 * GB });
     expect(lanes(config, needs, 100).workers).toBeLessThanOrEqual(3);
     expect(lanes({ ...config, memoryGB: 0.1 }, needs, 8).workers).toBe(1);
     expect(lanes(config, needs, 100).threads).toBeGreaterThanOrEqual(1);
   });
   it('keep activations where one worker can, and compute them again where none can', () => {
-    expect(lanes({ ...config, memoryGB: 4 }, needs, 1)).toMatchObject({ workers: 1, activationBytes: GB });
+    expect(lanes({ ...config, memoryGB: 4 }, needs, 1)).toMatchObject({ workers: 1, workBytes: GB });
     expect(lanes({ ...config, memoryGB: 3.5 }, needs, 8)).toMatchObject({
       workers: 1,
-      activationBytes: 0.5 * GB,
+      workBytes: 0.5 * GB,
     });
   });
   it('are what the user says, and share what there is', () => {
     expect(lanes({ ...config, workers: 3, threads: 2 }, needs, 9)).toEqual({
       workers: 3,
       threads: 2,
-      activationBytes: GB,
+      workBytes: GB,
     });
   });
   it('that do not fit are an error with need and have', () => {

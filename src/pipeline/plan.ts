@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeJson } from '../base/json.ts';
 import { freeMemory } from '../base/machine.ts';
+import { heldBytes, memoryUse } from '../policy/held-weights.ts';
 import { readDone } from '../run/done.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type Measured, type PlannedStage, plannedStages, together } from './forecast.ts';
@@ -71,6 +72,7 @@ export async function makePlan(prepared: Prepared, context: StageContext): Promi
     sample: writeTokens(aside.runDir, sample),
     hyper,
     generation: generationInputs(prepared),
+    precision: config.difficulty.precision,
     rounds: probeRounds(checkpoint.parameters, config.evaluation.maxNewTokens),
   };
   const measure = async (own: Lanes, asking: InputFile): Promise<Measured> => {
@@ -90,7 +92,9 @@ export async function makePlan(prepared: Prepared, context: StageContext): Promi
   const noPrompts = writePrompts(aside.runDir, []);
   const own = lane.workers === 1 ? busy : await measure(single, noPrompts);
   const alone = { ...own, seconds: { ...own.seconds, startAnswer, prompts: first, round } };
-  const work = new WorkModel(checkpoint, probedPolicy(hyper), lane.activationBytes);
+  const kept = memoryUse(checkpoint, config.training, lane.workBytes);
+  const keeps = needs.again + kept.activationBytes >= needs.saving;
+  const work = new WorkModel(checkpoint, probedPolicy(hyper), kept.activationBytes);
   const rates = {
     busy,
     alone,
@@ -107,11 +111,15 @@ export async function makePlan(prepared: Prepared, context: StageContext): Promi
     tokens: total(poolTokens),
     lanes: lane,
     memory: {
-      need: needs.mapped + lane.workers * Math.min(needs.saving, needs.again + lane.activationBytes),
+      need:
+        needs.mapped +
+        lane.workers *
+          ((keeps ? needs.saving : needs.again + kept.activationBytes) +
+            (kept.holdWeights ? heldBytes(checkpoint) : 0)),
       measured: lane.workers * busy.peakBytes,
       free,
     },
-    keepsActivations: needs.again + lane.activationBytes >= needs.saving,
+    keepsActivations: keeps,
     tokensPerSecond: {
       scoring: (lane.workers * total(sample)) / busy.seconds.score,
       training: (lane.workers * total(sample)) / busy.seconds.train,

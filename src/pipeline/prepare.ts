@@ -56,6 +56,7 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
   const checkpoint = openCheckpoint(modelDir);
   // Before any work: a layer that the model does not have would be told only when training starts.
   loraTargets(checkpoint.config, config.training.targets);
+  needPrecision(config);
   const start = startAdapter(config, checkpoint);
   const tokenizer = loadTokenizer(modelDir);
   const policy = truncationPolicy(config, checkpoint);
@@ -146,6 +147,24 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
     notes,
     base,
   };
+}
+
+/** Weights are rounded to integers once: they must not change, and what multiplies integers fast is the CPU. */
+function needPrecision({ difficulty: { precision }, device, training: { method } }: Config): void {
+  if (precision === 'f32') return;
+  const key = 'difficulty.precision';
+  if (device !== 'cpu')
+    throw inputError('precision-device', 'products of integers are computed on the CPU alone', {
+      key,
+      got: `${precision} with device ${device}`,
+      remedy: 'Set device: cpu, or difficulty.precision: f32',
+    });
+  if (method === 'full')
+    throw inputError('precision-full', 'products of integers are of frozen weights, and all are trained', {
+      key,
+      got: `${precision} with training.method ${method}`,
+      remedy: 'Set training.method: lora, or difficulty.precision: f32',
+    });
 }
 
 function pairFormat(name: string): PairFormat | 'auto' {

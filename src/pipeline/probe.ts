@@ -6,10 +6,11 @@ import { writeJson } from '../base/json.ts';
 import { peakResident } from '../base/machine.ts';
 import { openCheckpoint } from '../model/checkpoint.ts';
 import { generate } from '../policy/generate.ts';
-import { openPolicy, type Trained } from '../policy/policy.ts';
+import type { Trained } from '../policy/policy.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import type { UnitSpec } from '../run/unit.ts';
 import type { UnitRunner } from '../run/worker.ts';
+import type { Precision } from '../tensor/integer-products.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { adamWStep, clipFactor, gradientNorm, newAdamW } from '../train/adamw.ts';
 import { totalSteps } from '../train/optimise.ts';
@@ -30,6 +31,9 @@ export interface Probe {
   /** The sample's pairs, scored once; and trained on once, without the optimiser. */
   readonly score: number;
   readonly train: number;
+  /** The same scored in the precision of the scoring runs, and what it takes to begin with it in a training. */
+  readonly rounded: number;
+  readonly startRounded: number;
   /** The optimiser's part of a step. */
   readonly step: number;
   /** A batch of prompts, and each further round of new tokens. */
@@ -88,6 +92,7 @@ export interface ProbeInputs {
   readonly prompts: InputFile;
   readonly hyper: Hyper;
   readonly generation: GenerationInputs;
+  readonly precision: Precision;
   /** Rounds of new tokens at most. */
   readonly rounds: number;
   readonly lanes: Lanes;
@@ -97,7 +102,7 @@ export interface ProbeInputs {
 
 /** Measures this machine on this model, pairs and prompts. */
 export function probeUnit(base: UnitBase, inputs: ProbeInputs): UnitSpec {
-  const { sample, prompts, hyper, generation, rounds, lanes, lane } = inputs;
+  const { sample, prompts, hyper, generation, precision, rounds, lanes, lane } = inputs;
   const machine = `${cpus()[0]?.model ?? 'unknown'} × ${cpus().length}`;
   return {
     kind: 'probe',
@@ -107,6 +112,7 @@ export function probeUnit(base: UnitBase, inputs: ProbeInputs): UnitSpec {
       sample: sample.hash,
       prompts: prompts.hash,
       training: hyper as unknown as Json,
+      precision,
       generation: { ...generation, stopIds: [...generation.stopIds], maxNewTokens: rounds },
       machine,
       workers: lanes.workers,
@@ -128,11 +134,17 @@ export const probe: UnitRunner = async (inputs, context) => {
   const place = (name: string) => context.places[name] as string;
   const pairs = [...readTokens(place('sample')).values()];
   const prompts = readPrompts(place('prompts')).map(({ tokens }) => Int32Array.from(tokens));
-  const policy = openPolicy(openCheckpoint(place('model')), {
-    trained: probedPolicy(hyper),
-    ...workerPolicy(context),
-  });
+  const precision = inputs.precision as Precision;
+  const checkpoint = openCheckpoint(place('model'));
+  const policy = workerPolicy(context, checkpoint, probedPolicy(hyper));
   const opened = process.uptime();
+  const inPrecision = async (scoring: Precision) => {
+    const other = workerPolicy(context, checkpoint, { method: 'none' }, { scoring, training: 'f32' });
+    const first = await seconds(() => scorePairs(other, pairs));
+    const rounded = await steady(() => scorePairs(other, pairs));
+    await other.dispose();
+    return { rounded, startRounded: Math.max(0, first - rounded) };
+  };
   const adam = { beta1: hyper.adamBeta1, beta2: hyper.adamBeta2, epsilon: hyper.adamEpsilon };
   const optimisation = { ...hyper, ...adam, learningRate: 0, epochs: 1 };
 
@@ -152,6 +164,8 @@ export const probe: UnitRunner = async (inputs, context) => {
   });
   const trained = await steady(train);
   const score = await steady(() => scorePairs(policy, pairs));
+  const { rounded, startRounded } =
+    precision === 'f32' ? { rounded: score, startRounded: 0 } : await inPrecision(precision);
   const answer = (maxNewTokens: number) => generate(policy, prompts, { ...generation, maxNewTokens });
   const firstAnswer = await seconds(() => answer(1));
   // Warmed up; a batch of long prompts takes long enough to be steady.
@@ -168,6 +182,8 @@ export const probe: UnitRunner = async (inputs, context) => {
       startAnswer: opened + Math.max(0, firstAnswer - one),
       score,
       train: Math.max(0, trained - step * totalSteps(pairs.length, optimisation)),
+      rounded,
+      startRounded,
       step,
       prompts: one,
       round: Math.max(0, all - one) / Math.max(1, rounds - 1),

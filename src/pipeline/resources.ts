@@ -9,8 +9,11 @@ import { answeringBytes, type CheckpointShape, ownBytes, workerMemory } from '..
 export interface Lanes {
   readonly workers: number;
   readonly threads: number;
-  /** Memory of each worker for activations: where a pass has more, they are computed again. Bytes. */
-  readonly activationBytes: number;
+  /**
+   * Memory of each worker for what it keeps beside what it cannot do without: activations (where a pass has more, they
+   * are computed again) and float32 copies of weights (`memoryUse`). Bytes.
+   */
+  readonly workBytes: number;
 }
 
 /** Memory that the workers of a run need, bytes. */
@@ -69,7 +72,7 @@ export function lanes(
   const workers = config.workers === 'auto' ? most : config.workers;
   const threads = config.threads === 'auto' ? Math.max(1, Math.floor(cores / workers)) : config.threads;
   const each = left / Math.max(1, Math.min(workers, units));
-  return { workers, threads, activationBytes: Math.max(0, Math.floor(each - again)) };
+  return { workers, threads, workBytes: Math.max(0, Math.floor(each - again)) };
 }
 
 /**

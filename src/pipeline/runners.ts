@@ -9,8 +9,10 @@ import { openCheckpoint, type Weight, writeCheckpoint } from '../model/checkpoin
 import { hubName } from '../model/hub.ts';
 import { loraOf, setAdapter } from '../policy/adapter.ts';
 import { generate } from '../policy/generate.ts';
-import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
+import type { Policy, Trained } from '../policy/policy.ts';
+import type { PrecisionUse } from '../policy/programs.ts';
 import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run/worker.ts';
+import type { Precision } from '../tensor/integer-products.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import type { Optimisation, TrainingState } from '../train/optimise.ts';
@@ -30,11 +32,10 @@ type Inputs = Parameters<UnitRunner>[0];
 
 /** What each kind of unit does, in the child process. */
 export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
-  reference: async (_, context) => {
+  reference: async (inputs, context) => {
     const pairs = [...readTokens(place(context, 'tokens')).values()];
-    return withPolicy(context, place(context, 'model'), { method: 'none' }, (policy) =>
-      logProbs(policy, pairs, context),
-    );
+    const use = (policy: Policy) => logProbs(policy, pairs, context);
+    return withPolicy(context, place(context, 'model'), { method: 'none' }, use, scoringIn(inputs));
   },
   'held-out': async (_, context) => {
     const pairs = pick(readTokens(place(context, 'tokens')), readIds(place(context, 'rows')));
@@ -74,7 +75,8 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
     inputs.checkpoints as number,
   ];
   const tokens = readTokens(place(context, 'tokens'));
-  const reference = readReference(context);
+  const reference = readReference(context, 'reference');
+  const before = readReference(context, 'scoringReference');
   const trainOn = pick(tokens, readIds(place(context, 'trainOn')));
   const heldOut = pick(tokens, readIds(place(context, 'score')));
   const scores: ScoreRow[] = [];
@@ -85,7 +87,7 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
       const { id, row } = pair;
       needFinite(after, pair, { model: place(context, 'model'), start: false, step });
       scores.push(
-        scoreRow(after, reference.get(id) as LogProbRow, hyper.beta, {
+        scoreRow(after, before.get(id) as LogProbRow, hyper.beta, {
           id,
           row,
           part,
@@ -97,7 +99,7 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
     });
   };
   const trained = trainedOf(hyper, deriveSeed(seed, 'scoring', part));
-  return withPolicy(context, place(context, 'model'), trained, async (policy) => {
+  const run = async (policy: Policy) => {
     const steps = await trainHere(context, policy, {
       pairs: trainOn,
       reference,
@@ -112,7 +114,13 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
     const rows = writeJsonLines(join(context.attemptDir, 'scores.jsonl'), scores);
     writeJsonLines(join(context.attemptDir, 'steps.jsonl'), steps.records);
     return { files: ['scores.jsonl', 'steps.jsonl'], rows: { 'scores.jsonl': rows } };
-  });
+  };
+  return withPolicy(context, place(context, 'model'), trained, run, scoringIn(inputs));
+}
+
+/** Scoring in the unit's precision, training in float32. */
+function scoringIn(inputs: Inputs): PrecisionUse {
+  return { scoring: (inputs.precision ?? 'f32') as Precision, training: 'f32' };
 }
 
 /** Checkpoint j of c is taken after ⌈total·j / c⌉ steps; null where none falls on this step. */
@@ -155,7 +163,7 @@ async function armTraining(inputs: Inputs, context: UnitContext) {
   return withPolicy(context, place(context, 'model'), trained, async (policy) => {
     const steps = await trainHere(context, policy, {
       pairs,
-      reference: readReference(context),
+      reference: readReference(context, 'reference'),
       hyper,
       shuffleSeed,
     });
@@ -281,14 +289,12 @@ async function withPolicy<T>(
   model: string,
   trained: Trained,
   use: (policy: Policy) => Promise<T>,
+  precision?: PrecisionUse,
 ): Promise<T> {
   const folder = model === context.places.model ? context.places.adapter : undefined;
   const start = folder === undefined ? null : readAdapter(folder);
   const shape = start !== null && trained.method === 'none' ? loraOf(start) : trained;
-  const policy = openPolicy(openCheckpoint(model), {
-    trained: shape,
-    ...workerPolicy(context),
-  });
+  const policy = workerPolicy(context, openCheckpoint(model), shape, precision);
   if (start !== null) setAdapter(policy, start);
   try {
     return await use(policy);
@@ -297,8 +303,8 @@ async function withPolicy<T>(
   }
 }
 
-function readReference(context: UnitContext): Map<string, LogProbRow> {
-  return new Map(parseLines<LogProbRow>(place(context, 'reference')).map((row) => [row.id, row]));
+function readReference(context: UnitContext, name: string): Map<string, LogProbRow> {
+  return new Map(parseLines<LogProbRow>(place(context, name)).map((row) => [row.id, row]));
 }
 
 function place(context: UnitContext, name: string): string {

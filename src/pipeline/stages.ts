@@ -71,15 +71,15 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
   const { config, base, pool } = prepared;
   needMemory(config, runMemory(prepared));
   const costs: StageCost[] = [];
-  const [reference] = (await execute(
-    prepared,
-    context,
-    'Reference log-probabilities',
-    [referenceUnit(base)],
-    costs,
-  )) as [UnitResult];
+  const { folds, seeds, checkpoints, precision } = config.difficulty;
+  const passes = [referenceUnit(base), ...(precision === 'f32' ? [] : [referenceUnit(base, precision)])];
+  const title = 'Reference log-probabilities';
+  const [reference, rounded = reference] = (await execute(prepared, context, title, passes, costs)) as [
+    UnitResult,
+    UnitResult?,
+  ];
+  const references = { training: reference, scoring: rounded };
   const items: CrossFitItem[] = pool.map(({ pair, duplicateKey }) => ({ id: pair.id, duplicateKey }));
-  const { folds, seeds, checkpoints } = config.difficulty;
   const plan = crossFitPlan(items, { folds, seeds, firstSeed: config.seed });
   const ids = (places: readonly number[]) =>
     writeIds(
@@ -88,11 +88,12 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
     );
   const inputs = plan.map((run) => ({ run, trainOn: ids(run.trainOn), score: ids(run.score) }));
   const unitFor = ({ run, trainOn, score: held }: (typeof inputs)[number], hyper: Hyper) =>
-    scoringUnit(base, reference, {
+    scoringUnit(base, references, {
       hyper,
       seed: run.seed,
       part: run.part,
       checkpoints,
+      precision,
       trainOn,
       score: held,
     });

@@ -50,9 +50,25 @@ function unit(
   };
 }
 
-/** Log-probabilities of all pairs under the start model: π_ref of every training. Output `log-probs.jsonl`. */
-export function referenceUnit(base: UnitBase): UnitSpec {
-  return unit('reference', base, {}, {});
+type ScoringPrecision = Config['difficulty']['precision'];
+
+/** What a unit is known by where its products are not plain ones. */
+function inPrecision(precision: ScoringPrecision): Record<string, Json> {
+  return precision === 'f32' ? {} : { precision };
+}
+
+/**
+ * Log-probabilities of all pairs under the start model: π_ref of every training and, in the precision of scoring, of
+ * the scores. Output `log-probs.jsonl`.
+ */
+export function referenceUnit(base: UnitBase, precision: ScoringPrecision = 'f32'): UnitSpec {
+  return unit('reference', base, inPrecision(precision), {});
+}
+
+/** The reference pass of training, and that in the precision of scoring: the rounding is then in both of its sides. */
+export interface References {
+  readonly training: UnitResult;
+  readonly scoring: UnitResult;
 }
 
 export interface ScoringInputs {
@@ -60,21 +76,28 @@ export interface ScoringInputs {
   readonly seed: number;
   readonly part: number;
   readonly checkpoints: number;
+  readonly precision: ScoringPrecision;
   readonly trainOn: InputFile;
   readonly score: InputFile;
 }
 
 /** A scoring run of the cross-fit. Output `scores.jsonl` (ScoreRow), `steps.jsonl`. */
-export function scoringUnit(base: UnitBase, reference: UnitResult, run: ScoringInputs): UnitSpec {
-  const { hyper, seed, part, checkpoints, trainOn, score } = run;
-  const inputs = { reference: reference.id, training: hyper, seed, part, checkpoints };
-  return unit(
-    'scoring',
-    base,
-    inputs,
-    { trainOn, score },
-    { reference: resultFile(reference, 'log-probs.jsonl') },
-  );
+export function scoringUnit(base: UnitBase, references: References, run: ScoringInputs): UnitSpec {
+  const { hyper, seed, part, checkpoints, precision, trainOn, score } = run;
+  const { training, scoring } = references;
+  const inputs = {
+    reference: training.id,
+    training: hyper,
+    seed,
+    part,
+    checkpoints,
+    ...inPrecision(precision),
+  };
+  const places = {
+    reference: resultFile(training, 'log-probs.jsonl'),
+    scoringReference: resultFile(scoring, 'log-probs.jsonl'),
+  };
+  return unit('scoring', base, inputs, { trainOn, score }, places);
 }
 
 export interface ArmInputs {

@@ -8,6 +8,7 @@ import { layerPrefix } from '../model/tensors.ts';
 import type { Device } from '../tensor/gpu.ts';
 import type { HostTensor } from '../tensor/program.ts';
 import { Arena } from './arena.ts';
+import { heldBytes, holdWeights, placeOf } from './held-weights.ts';
 import { type PrecisionUse, Programs } from './programs.ts';
 
 /** What of the model is trained. */
@@ -71,7 +72,7 @@ export function openPolicy(checkpoint: Checkpoint, options: PolicyOptions): Poli
   const lora = trained.method === 'lora' ? trained : null;
   const files = full ? null : checkpoint.weights;
   const { precision } = options;
-  const held = options.holdWeights === true && files !== null && hasHalfPrecision(checkpoint);
+  const held = options.holdWeights === true && files !== null && heldBytes(checkpoint) > 0;
   const programs = new Programs({
     config,
     files,
@@ -110,42 +111,6 @@ export function openPolicy(checkpoint: Checkpoint, options: PolicyOptions): Poli
     },
     dispose: () => programs.dispose(),
   };
-}
-
-/** Whether any weight would have to be cast to float32. */
-export function hasHalfPrecision({ weights }: Pick<Checkpoint, 'weights'>): boolean {
-  return [...weights.values()].some(({ dtype }) => dtype !== 'F32');
-}
-
-/** Puts the frozen weights beside what else is fed. Each is read when it is first asked for. */
-function holdWeights(
-  { weights }: Checkpoint,
-  layers: readonly Record<string, HostTensor>[],
-  outer: Record<string, HostTensor>,
-): void {
-  for (const [name, entry] of weights) {
-    const { into, as } = placeOf(name, layers, outer);
-    let read: HostTensor | undefined;
-    Object.defineProperty(into, as, {
-      enumerable: true,
-      get: () => {
-        read ??= { data: readTensorF32(entry), shape: entry.shape };
-        return read;
-      },
-    });
-  }
-}
-
-/** Where what has this name is fed: with its layer's, under the name within, or outside of the layers. */
-function placeOf(
-  name: string,
-  layers: readonly Record<string, HostTensor>[],
-  outer: Record<string, HostTensor>,
-): { readonly into: Record<string, HostTensor>; readonly as: string } {
-  const [, number, within] = /^model\.layers\.(\d+)\.(.*)$/.exec(name) ?? [];
-  return within === undefined
-    ? { into: outer, as: name }
-    : { into: layers[Number(number)] as Record<string, HostTensor>, as: within };
 }
 
 function initialParameters(checkpoint: Checkpoint, trained: Trained): Map<string, Parameter> {

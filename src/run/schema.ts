@@ -138,6 +138,12 @@ const difficulty = z.strictObject({
     .describe(
       'Points of a scoring run at which it scores, the last one at its end; the losses are averaged. The released code takes 5.',
     ),
+  precision: z
+    .enum(['f32', 'int16', 'int8'])
+    .default('f32')
+    .describe(
+      'How scoring computes its products with frozen weights, in the scoring runs and in the reference pass that they are held against; training stays in float32. int8: of 8-bit integers, with a scale for each token and channel; int16: of pairs of them, about as exact as float32. Both are faster on processors with integer instructions (AVX-512 VNNI, AMX), on the CPU alone: docs/benchmarks.md has speed and what becomes of the ranks.',
+    ),
 });
 
 const selection = z.strictObject({
