@@ -102,14 +102,7 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
       remedy: 'Take it out of one of the files: what is tuned on says nothing as evidence',
     });
 
-  const role = new Map([
-    ...pool.map(({ pair }) => [pair.id, 'pool'] as const),
-    ...heldOut.map(({ pair }) => [pair.id, 'held-out'] as const),
-  ]);
-  writeJsonLines(
-    join(runDir, 'pairs.jsonl'),
-    usable.map((pair) => ({ ...pair, role: role.get(pair.id) })),
-  );
+  writeJsonLines(join(runDir, 'pairs.jsonl'), withRoles(usable, heldOut));
   writeJsonLines(join(runDir, 'refused.jsonl'), refused);
   const base = {
     modelDir,
@@ -146,6 +139,11 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
     notes,
     base,
   };
+}
+
+function* withRoles(pairs: readonly PreferencePair[], heldOut: readonly UsedPair[]) {
+  const held = new Set(heldOut.map(({ pair }) => pair.id));
+  for (const pair of pairs) yield { ...pair, role: held.has(pair.id) ? 'held-out' : 'pool' };
 }
 
 function pairFormat(name: string): PairFormat | 'auto' {
