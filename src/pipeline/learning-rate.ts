@@ -94,7 +94,7 @@ async function winRates(
   const { judge } = context;
   if (judge === null) throw new Error('no judge');
   const { ids, shuffleSeed } = fullArm(
-    pool.map(({ pair }) => pair.id),
+    pool.map(({ tokens }) => tokens.id),
     config.seed,
   );
   const order = writeIds(context.runDir, ids);

@@ -11,6 +11,7 @@ import { type Reliability, reliability } from '../difficulty/reliability.ts';
 import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';
 import { modelName } from '../model/hub.ts';
+import type { PreferencePair } from '../pairs/pair.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
@@ -20,7 +21,7 @@ import { totalSteps } from '../train/optimise.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
-import { generationInputs, type Prepared } from './prepare.ts';
+import { generationInputs, type Prepared, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
@@ -79,7 +80,7 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
     [referenceUnit(base)],
     costs,
   )) as [UnitResult];
-  const items: CrossFitItem[] = pool.map(({ pair, duplicateKey }) => ({ id: pair.id, duplicateKey }));
+  const items: CrossFitItem[] = pool.map(({ tokens, duplicateKey }) => ({ id: tokens.id, duplicateKey }));
   const { folds, seeds, checkpoints } = config.difficulty;
   const plan = crossFitPlan(items, { folds, seeds, firstSeed: config.seed });
   const ids = (places: readonly number[]) =>
@@ -139,7 +140,7 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
 
 /** Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`. */
 export function select(prepared: Prepared, scored: Scored, context: StageContext): Selected {
-  const { config, pool, heldOut, refused, base, source } = prepared;
+  const { config, heldOut, refused, base, source } = prepared;
   const options = { ...config.selection, seed: config.seed };
   const kept = keep(scored.difficulties, options);
   const threshold = kept.reduce(
@@ -148,15 +149,16 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
   );
   const folder = join(context.runDir, 'selection');
   mkdirSync(folder, { recursive: true });
-  const pairs = new Map(pool.map(({ pair }) => [pair.id, pair]));
+  const keptIds = kept.map(({ id }) => id);
+  const pairs = readUsable(context.runDir, keptIds);
   writeJsonLines(
     join(folder, 'selected.jsonl'),
     kept.map(({ id, difficulty, rank }) => {
-      const { prompt, chosen, rejected, meta, row } = pairs.get(id) as (typeof pool)[number]['pair'];
+      const { prompt, chosen, rejected, meta, row } = pairs.get(id) as PreferencePair;
       return { id, row, difficulty, rank, prompt, chosen, rejected, meta };
     }),
   );
-  const held = heldOut.map(({ pair }) => ({ id: pair.id, row: pair.row }));
+  const held = heldOut.map(({ tokens: { id, row } }) => ({ id, row }));
   writeJsonLines(
     join(folder, 'ledger.jsonl'),
     ledger({ difficulties: scored.difficulties, kept, heldOut: held, refused, options }),
@@ -174,7 +176,7 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
     dropped: scored.difficulties.length - kept.length,
     threshold,
     /** SHA-256 of the kept ids in training order, one a line. */
-    keptIds: sha256(kept.map(({ id }) => `${id}\n`).join('')),
+    keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
   });
   return { kept, threshold };
 }
@@ -215,7 +217,7 @@ export async function evaluate(
 ): Promise<Evaluated> {
   const { base, heldOut, prompts } = prepared;
   const costs: StageCost[] = [];
-  const ids = heldOut.map(({ pair }) => pair.id);
+  const ids = heldOut.map(({ tokens }) => tokens.id);
   const rows = writeIds(context.runDir, ids);
   const promptFile = writePrompts(context.runDir, prompts);
   const generation = generationInputs(prepared);
