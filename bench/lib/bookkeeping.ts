@@ -90,7 +90,7 @@ const MADE_UP: Readonly<Record<string, UnitRunner>> = {
     const trainOn = readIds(place(context, 'trainOn'));
     const held = readIds(place(context, 'score'));
     const tokens = readTokens(place(context, 'tokens'), [...trainOn, ...held]);
-    const reference = readReference(place(context, 'reference'));
+    const reference = readReference(place(context, 'reference'), tokens.keys());
     const random = new Random(seed, part);
     const scores = held.map((id): ScoreRow => {
       const before = reference.get(id) as { row: number; chosen: number; rejected: number };
@@ -117,7 +117,7 @@ const MADE_UP: Readonly<Record<string, UnitRunner>> = {
   training: async (_, context) => {
     const order = readIds(place(context, 'order'));
     readTokens(place(context, 'tokens'), order);
-    readReference(place(context, 'reference'));
+    readReference(place(context, 'reference'), order);
     writeJsonLines(join(context.attemptDir, 'steps.jsonl'), []);
     writeJsonLines(join(context.attemptDir, 'order.jsonl'), order);
     writeAdapter(join(context.attemptDir, 'adapter'), {
