@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../src/base/files.ts';
+import { keepHeapSmall } from '../../src/base/heap.ts';
 import { writeJson, writeJsonLines } from '../../src/base/json.ts';
 import { Random } from '../../src/base/random.ts';
 import type { ScoreRow } from '../../src/difficulty/scores.ts';
@@ -30,6 +31,7 @@ async function books(upTo: string, model: string, data: string, out: string): Pr
     steps[name] = [(performance.now() - begun) / 1000, peakMb()];
     return result;
   };
+  keepHeapSmall();
   mkdirSync(out, { recursive: true });
   const config = loadConfig(null, {
     model,
