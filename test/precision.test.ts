@@ -46,7 +46,14 @@ describe('difficulty.precision', () => {
     expect(unitsOf(outOf('f32'), 'reference')).toHaveLength(1);
     const steps = (name: string) =>
       unitsOf(outOf(name), 'scoring')
-        .flatMap((unit) => readRows<{ loss: number }>(unit, 'attempts', readdirSync(join(unit, 'attempts'))[0] as string, 'steps.jsonl'))
+        .flatMap((unit) =>
+          readRows<{ loss: number }>(
+            unit,
+            'attempts',
+            readdirSync(join(unit, 'attempts'))[0] as string,
+            'steps.jsonl',
+          ),
+        )
         .map(({ loss }) => loss)
         .sort();
     expect(steps('int8')).toEqual(steps('f32'));

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFileAtomic } from '../../src/base/files.ts';
+import { keepHeapSmall } from '../../src/base/heap.ts';
 import { writeJson, writeJsonLines } from '../../src/base/json.ts';
 import { Random } from '../../src/base/random.ts';
 import type { ScoreRow } from '../../src/difficulty/scores.ts';
@@ -30,6 +31,7 @@ async function books(upTo: string, model: string, data: string, out: string): Pr
     steps[name] = [(performance.now() - begun) / 1000, peakMb()];
     return result;
   };
+  keepHeapSmall();
   mkdirSync(out, { recursive: true });
   const config = loadConfig(null, {
     model,
@@ -90,7 +92,7 @@ const MADE_UP: Readonly<Record<string, UnitRunner>> = {
     const trainOn = readIds(place(context, 'trainOn'));
     const held = readIds(place(context, 'score'));
     const tokens = readTokens(place(context, 'tokens'), [...trainOn, ...held]);
-    const reference = readReference(place(context, 'reference'));
+    const reference = readReference(place(context, 'reference'), tokens.keys());
     const random = new Random(seed, part);
     const scores = held.map((id): ScoreRow => {
       const before = reference.get(id) as { row: number; chosen: number; rejected: number };
@@ -117,7 +119,7 @@ const MADE_UP: Readonly<Record<string, UnitRunner>> = {
   training: async (_, context) => {
     const order = readIds(place(context, 'order'));
     readTokens(place(context, 'tokens'), order);
-    readReference(place(context, 'reference'));
+    readReference(place(context, 'reference'), order);
     writeJsonLines(join(context.attemptDir, 'steps.jsonl'), []);
     writeJsonLines(join(context.attemptDir, 'order.jsonl'), order);
     writeAdapter(join(context.attemptDir, 'adapter'), {

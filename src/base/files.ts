@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -44,7 +45,36 @@ export function writeAtomically(
   produce: (write: (piece: string | Uint8Array) => void) => void,
   calls: FileCalls = SYSTEM,
 ): void {
-  const temp = writeTemp(path, produce, calls);
+  moveIntoPlace(writeTemp(path, produce, calls), path, calls);
+}
+
+/**
+ * As `writeAtomically`, for a file that is named by its content: `pathOf` is given the content's SHA-256 when all of
+ * it is written. A file that is there under this name has the same content and is left alone.
+ *
+ * @param near names the temp file and its folder.
+ */
+export function writeByHash(
+  near: string,
+  produce: (write: (piece: string) => void) => void,
+  pathOf: (hash: string) => string,
+): { readonly hash: string; readonly path: string } {
+  const content = createHash('sha256');
+  const hashed = (write: (piece: Uint8Array) => void) =>
+    produce((piece) => {
+      const bytes = Buffer.from(piece, 'utf8');
+      content.update(bytes);
+      write(bytes);
+    });
+  const temp = writeTemp(near, hashed, SYSTEM);
+  const hash = content.digest('hex');
+  const path = pathOf(hash);
+  if (existsSync(path)) rmSync(temp, { force: true });
+  else moveIntoPlace(temp, path, SYSTEM);
+  return { hash, path };
+}
+
+function moveIntoPlace(temp: string, path: string, calls: FileCalls): void {
   try {
     calls.rename(temp, path);
   } catch (error) {

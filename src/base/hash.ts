@@ -27,3 +27,14 @@ export function canonicalJson(value: Json): string {
 export function hashOf(value: Json): string {
   return sha256(canonicalJson(value));
 }
+
+/** `hashOf` of a list, whose text is never held as a whole. */
+export function hashOfList(items: Iterable<Json>): string {
+  const hash = createHash('sha256');
+  let before = '[';
+  for (const item of items) {
+    hash.update(before + canonicalJson(item));
+    before = ',';
+  }
+  return hash.update(before === '[' ? '[]' : ']').digest('hex');
+}

@@ -17,17 +17,24 @@ export function writeJson(path: string, value: unknown): void {
 export function writeJsonLines(path: string, rows: Iterable<unknown>): number {
   let count = 0;
   writeAtomically(path, (write) => {
-    let buffer = '';
-    for (const row of rows) {
-      buffer += `${finiteJson(row, { file: path, row: count })}\n`;
-      count++;
-      if (buffer.length >= 2 ** 20) {
-        write(buffer);
-        buffer = '';
-      }
-    }
-    write(buffer);
+    count = putJsonLines(rows, write, path);
   });
+  return count;
+}
+
+/** Gives `write` the rows as JSON Lines, in pieces of about a megabyte; `file` is for messages. */
+export function putJsonLines(rows: Iterable<unknown>, write: (piece: string) => void, file: string): number {
+  let count = 0;
+  let buffer = '';
+  for (const row of rows) {
+    buffer += `${finiteJson(row, { file, row: count })}\n`;
+    count++;
+    if (buffer.length >= 2 ** 20) {
+      write(buffer);
+      buffer = '';
+    }
+  }
+  write(buffer);
   return count;
 }
 

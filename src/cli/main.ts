@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { keepHeapSmall } from '../base/heap.ts';
 import { trainBase } from '../lab/base.ts';
 import { RUNNERS } from '../pipeline/runners.ts';
 import { VERSION } from '../pipeline/version.ts';
@@ -44,6 +45,7 @@ program
   });
 
 if (process.argv[2] !== 'worker') {
+  keepHeapSmall();
   // The first Ctrl-C lets the workers save where they are; the second does not wait.
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

@@ -55,7 +55,7 @@ export function crossFitPlan(items: readonly CrossFitItem[], options: CrossFitOp
     const parts: number[][] = Array.from({ length: options.folds }, () => []);
     for (const group of new Random(seed, 'cross-fit').shuffle([...groups.values()])) {
       const smallest = parts.reduce((best, part) => (part.length < best.length ? part : best));
-      smallest.push(...group);
+      for (const place of group) smallest.push(place);
     }
     return parts.map((part, index): ScoringRun => {
       const inside = new Set(part);

@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeJsonLines } from '../base/json.ts';
+import { parseLines } from '../base/own-lines.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { Answer } from '../evaluate/answers.ts';
 import { openCheckpoint } from '../model/checkpoint.ts';
 import type { StageContext } from '../pipeline/execute.ts';
-import { parseLines, writePrompts } from '../pipeline/inputs.ts';
+import { writePrompts } from '../pipeline/inputs.ts';
 import { answersUnit } from '../pipeline/units.ts';
 import { resultFile } from '../run/done.ts';
 import { runUnits } from '../run/pool.ts';
@@ -81,7 +82,7 @@ export async function makePilot(context: StageContext, options: PilotOptions): P
   });
   talk.end();
   if (result === undefined) throw new Error('no answers of the base model');
-  const baseAnswers = parseLines<Answer>(resultFile(result, 'answers.jsonl'));
+  const baseAnswers = [...parseLines<Answer>(resultFile(result, 'answers.jsonl'))];
   const pairs = makePairs({ world: { seed, conflict }, prompts, count, baseAnswers });
   const promptFile = (name: string, count: number, part: 'tuning' | 'evaluation') => {
     const made = makePrompts({ seed, count, label: `pilot ${part}`, part });

@@ -1,13 +1,13 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeJsonLines } from '../base/json.ts';
+import { parseLines } from '../base/own-lines.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
 import type { Policy } from '../policy/policy.ts';
 import { checkpointDir, latestCheckpoint, sealCheckpoint } from '../run/checkpoint.ts';
 import { breathe, stoppedError, type UnitContext } from '../run/worker.ts';
 import type { TrainingHooks, TrainingState } from '../train/optimise.ts';
 import { readTrainingState, writeTrainingState } from '../train/state.ts';
-import { parseLines } from './inputs.ts';
 
 /** Seconds between checkpoints of a training: what a kill -9 loses at most. */
 const CHECKPOINT_SECONDS = Number(process.env.WINNOW_CHECKPOINT_SECONDS ?? 20);
@@ -64,7 +64,7 @@ function begin(
   let from = context.checkpointFrom;
   while (from !== null) {
     try {
-      const rows = file === undefined ? [] : parseLines<ScoreRow>(join(from, file));
+      const rows = file === undefined ? [] : [...parseLines<ScoreRow>(join(from, file))];
       return { state: readTrainingState(from, policy), rows };
     } catch (error) {
       const newest = latestCheckpoint(context.unitDir);

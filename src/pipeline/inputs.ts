@@ -1,8 +1,11 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../base/files.ts';
-import { sha256 } from '../base/hash.ts';
+import { writeByHash } from '../base/files.ts';
+import { putJsonLines } from '../base/json.ts';
+import { parseLines } from '../base/own-lines.ts';
+import { tokenStore } from '../text/token-store.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
+import type { PairScore } from '../train/preference.ts';
 
 /**
  * A file that units read, kept in the run folder under the hash of its content: the hash is part of what a unit
@@ -13,59 +16,66 @@ export interface InputFile {
   readonly path: string;
 }
 
-/** Writes an input file once; the same content is the same file. */
-export function writeInput(runDir: string, kind: string, content: string): InputFile {
-  const hash = sha256(content);
+/** Writes rows as an input file, one a line; the same rows are the same file. */
+export function writeInput(runDir: string, kind: string, rows: Iterable<unknown>): InputFile {
   const folder = join(runDir, 'inputs');
-  const path = join(folder, `${kind}-${hash.slice(0, 16)}.jsonl`);
-  if (!existsSync(path)) {
-    mkdirSync(folder, { recursive: true });
-    writeFileAtomic(path, content);
-  }
-  return { hash, path };
-}
-
-/** Lines of JSON, as one text. */
-export function jsonLines(rows: Iterable<unknown>): string {
-  let text = '';
-  for (const row of rows) text += `${JSON.stringify(row)}\n`;
-  return text;
+  mkdirSync(folder, { recursive: true });
+  const near = join(folder, kind);
+  const pathOf = (hash: string) => `${near}-${hash.slice(0, 16)}.jsonl`;
+  return writeByHash(near, (write) => putJsonLines(rows, write, near), pathOf);
 }
 
 /** Ids, one JSON string a line. */
 export function writeIds(runDir: string, ids: readonly string[]): InputFile {
-  return writeInput(runDir, 'ids', jsonLines(ids));
+  return writeInput(runDir, 'ids', ids);
 }
 
 export function readIds(path: string): string[] {
-  return parseLines<string>(path);
+  return [...parseLines<string>(path)];
 }
+
+type TokenLine = Omit<TokenizedPair, 'prompt' | 'chosen' | 'rejected'> &
+  Record<'prompt' | 'chosen' | 'rejected', number[]>;
 
 /** Tokenised pairs, one a line, so that a person can look at what the model sees. */
-export function writeTokens(runDir: string, pairs: readonly TokenizedPair[]): InputFile {
-  const rows = pairs.map(({ prompt, chosen, rejected, ...rest }) => ({
-    ...rest,
-    prompt: [...prompt],
-    chosen: [...chosen],
-    rejected: [...rejected],
-  }));
-  return writeInput(runDir, 'tokens', jsonLines(rows));
+export function writeTokens(runDir: string, pairs: Iterable<TokenizedPair>): InputFile {
+  return writeInput(runDir, 'tokens', tokenLines(pairs));
 }
 
-export function readTokens(path: string): Map<string, TokenizedPair> {
-  type Row = Omit<TokenizedPair, 'prompt' | 'chosen' | 'rejected'> &
-    Record<'prompt' | 'chosen' | 'rejected', number[]>;
-  return new Map(
-    parseLines<Row>(path).map((row) => [
-      row.id,
-      {
-        ...row,
-        prompt: Int32Array.from(row.prompt),
-        chosen: Int32Array.from(row.chosen),
-        rejected: Int32Array.from(row.rejected),
-      },
-    ]),
-  );
+function* tokenLines(pairs: Iterable<TokenizedPair>): Generator<TokenLine> {
+  for (const { prompt, chosen, rejected, ...rest } of pairs)
+    yield { ...rest, prompt: [...prompt], chosen: [...chosen], rejected: [...rejected] };
+}
+
+/** The pairs by id; of `ids` alone where they are given. */
+export function readTokens(path: string, ids?: Iterable<string>): Map<string, TokenizedPair> {
+  const store = tokenStore();
+  const pairs = new Map<string, TokenizedPair>();
+  for (const line of linesOf<TokenLine>(path, ids)) {
+    const { prompt, chosen, rejected } = line;
+    pairs.set(line.id, {
+      ...line,
+      prompt: store(prompt),
+      chosen: store(chosen),
+      rejected: store(rejected),
+    });
+  }
+  return pairs;
+}
+
+/** A line of `log-probs.jsonl`, nats. */
+export type LogProbRow = PairScore & { readonly id: string; readonly row: number };
+
+/** Log-probabilities by id; of `ids` alone where they are given. */
+export function readReference(path: string, ids?: Iterable<string>): Map<string, LogProbRow> {
+  const rows = new Map<string, LogProbRow>();
+  for (const row of linesOf<LogProbRow>(path, ids)) rows.set(row.id, row);
+  return rows;
+}
+
+function* linesOf<T extends { readonly id: string }>(path: string, ids?: Iterable<string>): Generator<T> {
+  const wanted = ids === undefined ? null : new Set(ids);
+  for (const line of parseLines<T>(path)) if (wanted === null || wanted.has(line.id)) yield line;
 }
 
 /** A prompt to answer, as the model sees it. */
@@ -77,17 +87,9 @@ export interface EvaluationPrompt {
 }
 
 export function writePrompts(runDir: string, prompts: readonly EvaluationPrompt[]): InputFile {
-  return writeInput(runDir, 'prompts', jsonLines(prompts));
+  return writeInput(runDir, 'prompts', prompts);
 }
 
 export function readPrompts(path: string): EvaluationPrompt[] {
-  return parseLines<EvaluationPrompt>(path);
-}
-
-/** All lines of a file that winnow wrote itself. */
-export function parseLines<T>(path: string): T[] {
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as T);
+  return [...parseLines<EvaluationPrompt>(path)];
 }

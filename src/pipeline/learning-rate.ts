@@ -1,3 +1,4 @@
+import { parseLines } from '../base/own-lines.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
 import { type Answer, gradeAnswers } from '../evaluate/answers.ts';
 import type { Config } from '../run/config.ts';
@@ -5,7 +6,7 @@ import { resultFile, type UnitResult } from '../run/done.ts';
 import type { UnitSpec } from '../run/unit.ts';
 import { fullArm } from '../select/arms.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
-import { parseLines, writeIds, writePrompts } from './inputs.ts';
+import { writeIds, writePrompts } from './inputs.ts';
 import { generationInputs, type Prepared } from './prepare.ts';
 import { answersUnit, type Hyper, trainingUnit } from './units.ts';
 
@@ -78,7 +79,7 @@ async function heldOutLosses(
 ): Promise<number[]> {
   const results = await execute(prepared, context, 'Choosing the learning rate', specs, costs);
   return results.map((result) => {
-    const scores = parseLines<ScoreRow>(resultFile(result, 'scores.jsonl'));
+    const scores = [...parseLines<ScoreRow>(resultFile(result, 'scores.jsonl'))];
     const last = scores.reduce((most, { checkpoint }) => Math.max(most, checkpoint), 0);
     return mean(scores.filter(({ checkpoint }) => checkpoint === last).map(({ loss }) => loss));
   });
@@ -93,7 +94,7 @@ async function winRates(
   const { judge } = context;
   if (judge === null) throw new Error('no judge');
   const { ids, shuffleSeed } = fullArm(
-    pool.map(({ pair }) => pair.id),
+    pool.map(({ tokens }) => tokens.id),
     config.seed,
   );
   const order = writeIds(context.runDir, ids);
@@ -105,9 +106,9 @@ async function winRates(
   const generation = generationInputs(prepared);
   const answering = [null, ...trained].map((result) => answersUnit(base, result, prompts, generation));
   const results = await execute(prepared, context, 'Choosing the learning rate: answers', answering, costs);
-  const [start, ...answers] = results.map((result) =>
-    parseLines<Answer>(resultFile(result, 'answers.jsonl')),
-  );
+  const [start, ...answers] = results.map((result) => [
+    ...parseLines<Answer>(resultFile(result, 'answers.jsonl')),
+  ]);
   return answers.map((own) => mean(gradeAnswers(own, start as Answer[], judge).map(({ win }) => win)));
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { inputError } from '../base/errors.ts';
+import { inputError, machineError } from '../base/errors.ts';
 import { readJsonLines, writeJsonLines } from '../base/json.ts';
+import { parseLines } from '../base/own-lines.ts';
 import { type Checkpoint, openCheckpoint } from '../model/checkpoint.ts';
 import { type HubOptions, modelFolder } from '../model/hub.ts';
 import { loraTargets } from '../model/layer.ts';
@@ -19,9 +20,8 @@ import { type EvaluationPrompt, writeTokens } from './inputs.ts';
 import { type StartAdapter, startAdapter } from './start.ts';
 import type { GenerationInputs, UnitBase } from './units.ts';
 
-/** A pair that can be used, with what the model sees of it. */
+/** A pair that can be used, as the model sees it; its texts are in `pairs.jsonl` alone. */
 export interface UsedPair {
-  readonly pair: PreferencePair;
   readonly tokens: TokenizedPair;
   readonly duplicateKey: string;
 }
@@ -45,6 +45,8 @@ export interface Prepared {
   readonly notes: readonly string[];
   readonly base: UnitBase;
 }
+
+const PAIRS_FILE = 'pairs.jsonl';
 
 /** What the user is told while a model comes from the hub. */
 type HubTalk = Pick<HubOptions, 'onProgress' | 'onNote' | 'signal'>;
@@ -84,7 +86,6 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
       remedy: 'Give more pairs, or change evaluation.heldOut',
     });
   const used = (pair: PreferencePair): UsedPair => ({
-    pair,
     tokens: tokens.get(pair.id) as TokenizedPair,
     duplicateKey: nearDuplicateKey(pair),
   });
@@ -92,7 +93,7 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
   const heldOut = split.heldOut.map(used);
   const { prompts: file, tuningPrompts: tuningFile } = config.evaluation;
   const asPrompts = (texts: PromptTexts) => fitPrompts(config, texts, tokenizer, policy, vocabSize);
-  const prompts = asPrompts(file === null ? promptsOfPairs(heldOut) : await readPromptFile(file));
+  const prompts = asPrompts(file === null ? promptsOfPairs(split.heldOut) : await readPromptFile(file));
   const tuningPrompts = tuningFile === null ? [] : asPrompts(await readPromptFile(tuningFile));
   const seen = new Set(prompts.map(({ text }) => text));
   const shared = tuningPrompts.find(({ text }) => seen.has(text));
@@ -103,14 +104,7 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
       remedy: 'Take it out of one of the files: what is tuned on says nothing as evidence',
     });
 
-  const role = new Map([
-    ...pool.map(({ pair }) => [pair.id, 'pool'] as const),
-    ...heldOut.map(({ pair }) => [pair.id, 'held-out'] as const),
-  ]);
-  writeJsonLines(
-    join(runDir, 'pairs.jsonl'),
-    usable.map((pair) => ({ ...pair, role: role.get(pair.id) })),
-  );
+  writeJsonLines(join(runDir, PAIRS_FILE), withRoles(usable, split.heldOut));
   writeJsonLines(join(runDir, 'refused.jsonl'), refused);
   const base = {
     modelDir,
@@ -167,6 +161,27 @@ function needPrecision({ difficulty: { precision }, device, training: { method }
     });
 }
 
+function* withRoles(pairs: readonly PreferencePair[], heldOut: readonly PreferencePair[]) {
+  const held = new Set(heldOut);
+  for (const pair of pairs) yield { ...pair, role: held.has(pair) ? 'held-out' : 'pool' };
+}
+
+/** The usable pairs with these ids, from `pairs.jsonl`. */
+export function readUsable(runDir: string, ids: Iterable<string>): Map<string, PreferencePair> {
+  const wanted = new Set(ids);
+  const pairs = new Map<string, PreferencePair>();
+  const path = join(runDir, PAIRS_FILE);
+  for (const pair of parseLines<PreferencePair>(path)) if (wanted.has(pair.id)) pairs.set(pair.id, pair);
+  if (pairs.size < wanted.size)
+    throw machineError('pairs-changed', 'the run folder no longer has the pairs of this run', {
+      file: path,
+      need: `${wanted.size} pairs`,
+      got: pairs.size,
+      remedy: 'Give every configuration a run folder of its own, and run the same command again',
+    });
+  return pairs;
+}
+
 function pairFormat(name: string): PairFormat | 'auto' {
   if (name === 'auto' || (PAIR_FORMATS as readonly string[]).includes(name))
     return name as PairFormat | 'auto';
@@ -190,9 +205,9 @@ function truncationPolicy(config: Config, checkpoint: Checkpoint): TruncationPol
 /** Prompts by their text, each once, in order. */
 type PromptTexts = ReadonlyMap<string, { readonly id: string; readonly prompt: Text }>;
 
-function promptsOfPairs(pairs: readonly UsedPair[]): PromptTexts {
+function promptsOfPairs(pairs: readonly PreferencePair[]): PromptTexts {
   const texts = new Map<string, { id: string; prompt: Text }>();
-  for (const { pair } of pairs) {
+  for (const pair of pairs) {
     const key = JSON.stringify(pair.prompt);
     if (!texts.has(key)) texts.set(key, { id: pair.id, prompt: pair.prompt });
   }

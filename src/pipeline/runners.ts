@@ -20,13 +20,10 @@ import { type PairScore, scorePairs, trainPreference } from '../train/preference
 import { dpoLoss, implicitMargin } from '../train/preference-loss.ts';
 import { type Checkpointing, checkpointing } from './checkpointing.ts';
 import { needFinite } from './finite.ts';
-import { parseLines, readIds, readPrompts, readTokens } from './inputs.ts';
+import { type LogProbRow, readIds, readPrompts, readReference, readTokens } from './inputs.ts';
 import { probe } from './probe.ts';
 import type { GenerationInputs, Hyper } from './units.ts';
 import { workerPolicy } from './worker-policy.ts';
-
-/** A line of `log-probs.jsonl`, nats. */
-export type LogProbRow = PairScore & { readonly id: string; readonly row: number };
 
 type Inputs = Parameters<UnitRunner>[0];
 
@@ -38,7 +35,8 @@ export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
     return withPolicy(context, place(context, 'model'), { method: 'none' }, use, scoringIn(inputs));
   },
   'held-out': async (_, context) => {
-    const pairs = pick(readTokens(place(context, 'tokens')), readIds(place(context, 'rows')));
+    const ids = readIds(place(context, 'rows'));
+    const pairs = pick(readTokens(place(context, 'tokens'), ids), ids);
     return withTrained(context, (policy) => logProbs(policy, pairs, context));
   },
   scoring: scoringRun,
@@ -74,11 +72,13 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
     inputs.part as number,
     inputs.checkpoints as number,
   ];
-  const tokens = readTokens(place(context, 'tokens'));
-  const reference = readReference(context, 'reference');
-  const before = readReference(context, 'scoringReference');
-  const trainOn = pick(tokens, readIds(place(context, 'trainOn')));
-  const heldOut = pick(tokens, readIds(place(context, 'score')));
+  const trainIds = readIds(place(context, 'trainOn'));
+  const scoreIds = readIds(place(context, 'score'));
+  const tokens = readTokens(place(context, 'tokens'), [...trainIds, ...scoreIds]);
+  const trainOn = pick(tokens, trainIds);
+  const heldOut = pick(tokens, scoreIds);
+  const reference = readReference(place(context, 'reference'), trainIds);
+  const before = readReference(place(context, 'scoringReference'), scoreIds);
   const scores: ScoreRow[] = [];
   const score = async (policy: Policy, step: number, checkpoint: number) => {
     const rows = await scorePairs(policy, heldOut, async () => breathe());
@@ -158,12 +158,13 @@ async function armTraining(inputs: Inputs, context: UnitContext) {
   const hyper = inputs.training as unknown as Hyper;
   const seed = inputs.seed as number;
   const shuffleSeed = inputs.shuffleSeed as number | null;
-  const pairs = pick(readTokens(place(context, 'tokens')), readIds(place(context, 'order')));
+  const ids = readIds(place(context, 'order'));
+  const pairs = pick(readTokens(place(context, 'tokens'), ids), ids);
   const trained = trainedOf(hyper, deriveSeed(seed, 'training'));
   return withPolicy(context, place(context, 'model'), trained, async (policy) => {
     const steps = await trainHere(context, policy, {
       pairs,
-      reference: readReference(context, 'reference'),
+      reference: readReference(place(context, 'reference'), ids),
       hyper,
       shuffleSeed,
     });
@@ -303,16 +304,13 @@ async function withPolicy<T>(
   }
 }
 
-function readReference(context: UnitContext, name: string): Map<string, LogProbRow> {
-  return new Map(parseLines<LogProbRow>(place(context, name)).map((row) => [row.id, row]));
-}
-
 function place(context: UnitContext, name: string): string {
   const path = context.places[name];
   if (path === undefined) throw new Error(`unit ${context.spec.kind}: no place named ${name}`);
   return path;
 }
 
+/** These pairs, in this order. */
 function pick(tokens: ReadonlyMap<string, TokenizedPair>, ids: readonly string[]): TokenizedPair[] {
   return ids.map((id) => {
     const pair = tokens.get(id);

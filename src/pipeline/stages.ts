@@ -2,14 +2,16 @@ import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:f
 import { basename, join } from 'node:path';
 import { inputError } from '../base/errors.ts';
 import { writeError } from '../base/files.ts';
-import { hashOf, type Json, sha256 } from '../base/hash.ts';
+import { hashOfList, type Json, sha256 } from '../base/hash.ts';
 import { writeJson, writeJsonLines } from '../base/json.ts';
+import { parseLines } from '../base/own-lines.ts';
 import { aggregate } from '../difficulty/aggregate.ts';
 import { type CrossFitItem, crossFitPlan } from '../difficulty/cross-fit.ts';
 import { type Reliability, reliability } from '../difficulty/reliability.ts';
 import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';
 import { modelName } from '../model/hub.ts';
+import type { PreferencePair } from '../pairs/pair.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
@@ -17,11 +19,10 @@ import { keep } from '../select/keep.ts';
 import { ledger } from '../select/ledger.ts';
 import { totalSteps } from '../train/optimise.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
-import { parseLines, writeIds, writePrompts } from './inputs.ts';
+import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
-import { generationInputs, type Prepared } from './prepare.ts';
+import { generationInputs, type Prepared, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
-import type { LogProbRow } from './runners.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
@@ -62,6 +63,7 @@ export interface Evaluated {
     readonly answers: readonly Answer[];
   }[];
   readonly start: { readonly answers: readonly Answer[] };
+  /** Of the held-out pairs under the start model. */
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly costs: readonly StageCost[];
 }
@@ -79,7 +81,7 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
     UnitResult?,
   ];
   const references = { training: reference, scoring: rounded };
-  const items: CrossFitItem[] = pool.map(({ pair, duplicateKey }) => ({ id: pair.id, duplicateKey }));
+  const items: CrossFitItem[] = pool.map(({ tokens, duplicateKey }) => ({ id: tokens.id, duplicateKey }));
   const plan = crossFitPlan(items, { folds, seeds, firstSeed: config.seed });
   const ids = (places: readonly number[]) =>
     writeIds(
@@ -118,7 +120,7 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
     costs,
   );
   const scores = results
-    .flatMap((result) => parseLines<ScoreRow>(resultFile(result, 'scores.jsonl')))
+    .flatMap((result) => [...parseLines<ScoreRow>(resultFile(result, 'scores.jsonl'))])
     .sort((a, b) => a.row - b.row || a.seed - b.seed || a.checkpoint - b.checkpoint);
   const difficulties = aggregate(scores);
   const agreement = reliability(scores, { beta: hyper.beta, keepFraction: config.selection.keepFraction });
@@ -139,7 +141,7 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
 
 /** Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`. */
 export function select(prepared: Prepared, scored: Scored, context: StageContext): Selected {
-  const { config, pool, heldOut, refused, base, source } = prepared;
+  const { config, heldOut, refused, base, source } = prepared;
   const options = { ...config.selection, seed: config.seed };
   const kept = keep(scored.difficulties, options);
   const threshold = kept.reduce(
@@ -148,15 +150,16 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
   );
   const folder = join(context.runDir, 'selection');
   mkdirSync(folder, { recursive: true });
-  const pairs = new Map(pool.map(({ pair }) => [pair.id, pair]));
+  const keptIds = kept.map(({ id }) => id);
+  const pairs = readUsable(context.runDir, keptIds);
   writeJsonLines(
     join(folder, 'selected.jsonl'),
     kept.map(({ id, difficulty, rank }) => {
-      const { prompt, chosen, rejected, meta, row } = pairs.get(id) as (typeof pool)[number]['pair'];
+      const { prompt, chosen, rejected, meta, row } = pairs.get(id) as PreferencePair;
       return { id, row, difficulty, rank, prompt, chosen, rejected, meta };
     }),
   );
-  const held = heldOut.map(({ pair }) => ({ id: pair.id, row: pair.row }));
+  const held = heldOut.map(({ tokens: { id, row } }) => ({ id, row }));
   writeJsonLines(
     join(folder, 'ledger.jsonl'),
     ledger({ difficulties: scored.difficulties, kept, heldOut: held, refused, options }),
@@ -167,14 +170,14 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
     model: { name: modelName(base.modelDir), dir: base.modelDir, hash: base.modelHash },
     tokens: base.tokens.hash,
     training: scored.hyper,
-    difficulty: { ...config.difficulty, scores: hashOf(scored.scores as unknown as Json) },
+    difficulty: { ...config.difficulty, scores: hashOfList(scored.scores as unknown as Json[]) },
     selection: options,
     evaluation: { heldOut: config.evaluation.heldOut, seed: config.seed },
     kept: kept.length,
     dropped: scored.difficulties.length - kept.length,
     threshold,
     /** SHA-256 of the kept ids in training order, one a line. */
-    keptIds: sha256(kept.map(({ id }) => `${id}\n`).join('')),
+    keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
   });
   return { kept, threshold };
 }
@@ -201,7 +204,7 @@ export async function train(prepared: Prepared, scored: Scored, context: StageCo
   const arms = plans.map((plan, i): TrainedArm => {
     const result = results[i] as UnitResult;
     publishArm(context.runDir, config, plan, result);
-    return { plan, result, steps: parseLines(resultFile(result, 'steps.jsonl')).length };
+    return { plan, result, steps: [...parseLines(resultFile(result, 'steps.jsonl'))].length };
   });
   return { arms, costs };
 }
@@ -215,10 +218,8 @@ export async function evaluate(
 ): Promise<Evaluated> {
   const { base, heldOut, prompts } = prepared;
   const costs: StageCost[] = [];
-  const rows = writeIds(
-    context.runDir,
-    heldOut.map(({ pair }) => pair.id),
-  );
+  const ids = heldOut.map(({ tokens }) => tokens.id);
+  const rows = writeIds(context.runDir, ids);
   const promptFile = writePrompts(context.runDir, prompts);
   const generation = generationInputs(prepared);
   const startAnswers = answersUnit(base, null, promptFile, generation);
@@ -227,18 +228,18 @@ export async function evaluate(
     answersUnit(base, result, promptFile, generation),
   ]);
   const results = await execute(prepared, context, 'Evaluation', [startAnswers, ...specs], costs);
-  const answers = (result: UnitResult | undefined) =>
-    parseLines<Answer>(resultFile(result as UnitResult, 'answers.jsonl'));
-  const reference = parseLines<LogProbRow>(resultFile(scored.reference, 'log-probs.jsonl'));
+  const answers = (result: UnitResult | undefined) => [
+    ...parseLines<Answer>(resultFile(result as UnitResult, 'answers.jsonl')),
+  ];
   const arms = trained.arms.map((arm, i) => ({
     arm,
-    heldOut: parseLines<LogProbRow>(resultFile(results[1 + 2 * i] as UnitResult, 'log-probs.jsonl')),
+    heldOut: [...parseLines<LogProbRow>(resultFile(results[1 + 2 * i] as UnitResult, 'log-probs.jsonl'))],
     answers: answers(results[2 + 2 * i]),
   }));
   return {
     arms,
     start: { answers: answers(results[0]) },
-    reference: new Map(reference.map((row) => [row.id, row])),
+    reference: readReference(resultFile(scored.reference, 'log-probs.jsonl'), ids),
     costs,
   };
 }

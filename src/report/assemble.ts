@@ -4,8 +4,8 @@ import { type HeldOutOutcome, heldOutOutcome } from '../evaluate/held-out.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { modelName } from '../model/hub.ts';
 import { refusedBy } from '../pairs/check.ts';
+import type { LogProbRow } from '../pipeline/inputs.ts';
 import type { Prepared, UsedPair } from '../pipeline/prepare.ts';
-import type { LogProbRow } from '../pipeline/runners.ts';
 import type { Evaluated, Scored, Selected, Trained } from '../pipeline/stages.ts';
 import { VERSION } from '../pipeline/version.ts';
 import type { ArmResult, Comparison, Interval, ReportData } from './data.ts';
@@ -44,7 +44,7 @@ export function assemble(results: Results): ReportData {
   const costs = mergeCosts([...scored.costs, ...trained.costs, ...evaluated.costs]);
   const outcomes = outcomesOf(results);
   const start = outcomes[0] as ArmOutcomes;
-  const tokensOf = new Map(pool.map((used) => [used.pair.id, used]));
+  const tokensOf = new Map(pool.map((used) => [used.tokens.id, used]));
   const kept = selected.kept.map(({ id }) => tokensOf.get(id) as UsedPair);
   return {
     version: VERSION,
@@ -112,10 +112,10 @@ function outcomesOf({ prepared, scored, trained, evaluated, judge }: Results): A
   const { heldOut } = prepared;
   const { beta } = scored.hyper;
   const judged = (rows: ReadonlyMap<string, LogProbRow>): HeldOutOutcome[] =>
-    heldOut.map(({ pair, tokens }) => {
-      const reference = evaluated.reference.get(pair.id) as LogProbRow;
-      const held = { id: pair.id, chosenTokens: tokens.chosen.length, reference };
-      return heldOutOutcome(held, rows.get(pair.id) as LogProbRow, beta);
+    heldOut.map(({ tokens: { id, chosen } }) => {
+      const reference = evaluated.reference.get(id) as LogProbRow;
+      const held = { id, chosenTokens: chosen.length, reference };
+      return heldOutOutcome(held, rows.get(id) as LogProbRow, beta);
     });
   const graded = (answers: readonly Answer[]) =>
     judge === null ? null : gradeAnswers(answers, evaluated.start.answers, judge);

@@ -197,6 +197,7 @@ describe('runUnits', () => {
     const control = new AbortController();
     const failed = failureOf(runUnits(run, [counting(2), spec], { ...options, signal: control.signal }));
     const pid = await until(() => workerPid(spec));
+    await until(() => readDone(run, counting(2)));
     control.abort();
     const error = await failed;
     expect(error).toMatchObject({ kind: 'interrupted', exitCode: 130 });

@@ -43,6 +43,7 @@ interface ByteLevel {
   readonly add_prefix_space: boolean;
   readonly pattern: RegExp;
   pre_tokenize_text(text: string, options?: unknown): string[];
+  pre_tokenize(text: string | string[], options?: unknown): string[];
 }
 
 /** The pre-tokenizers that a text goes through. */
@@ -60,8 +61,11 @@ function rememberBytes(step: ByteLevel): void {
   // The library's own way from one word to its letters; cutting and the space in front are done before it.
   const write = step.pre_tokenize_text.bind({ ...step, use_regex: false, add_prefix_space: false });
   const lettersOf = remembering((word) => write(word)[0] as string);
-  step.pre_tokenize_text = (text) => {
+  const lettersOfAll = (text: string): string[] => {
     const spaced = add_prefix_space && !text.startsWith(' ') ? ` ${text}` : text;
     return use_regex ? (spaced.match(pattern) ?? []).map(lettersOf) : [lettersOf(spaced)];
   };
+  step.pre_tokenize_text = lettersOfAll;
+  // The library flattens even what is flat, word by word.
+  step.pre_tokenize = (text) => (typeof text === 'string' ? lettersOfAll(text) : text.flatMap(lettersOfAll));
 }

@@ -2,6 +2,7 @@ import { inputError, WinnowError } from '../base/errors.ts';
 import type { PreferencePair, RefusedRow, Text } from '../pairs/pair.ts';
 import { type EncodedPair, encodePair, encodePrompt, frontTokens } from './encode.ts';
 import { type RenderedPair, renderPair, renderPrompt } from './render.ts';
+import { tokenStore } from './token-store.ts';
 import type { TokenizedPair } from './tokenized.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 import { checkPolicy, fitPrompt, type TruncationPolicy } from './truncation.ts';
@@ -50,6 +51,7 @@ export function tokenizePairs(
   options: TokenizeOptions = {},
 ): TokenizedPairs {
   checkPolicy(policy);
+  const store = tokenStore();
   const rows: TokenizedPair[] = [];
   const refused: RefusedRow[] = [];
   let promptsCut = 0;
@@ -81,9 +83,9 @@ export function tokenizePairs(
       rows.push({
         id,
         row,
-        prompt: Int32Array.from(fitted.ids),
-        chosen: Int32Array.from(chosen),
-        rejected: Int32Array.from(rejected),
+        prompt: store(fitted.ids),
+        chosen: store(chosen),
+        rejected: store(rejected),
         promptTokensCut: fitted.tokensCut,
       });
     }

@@ -7,6 +7,7 @@ import { hashOf, sha256 } from '../base/hash.ts';
 import { readJson } from '../base/json.ts';
 import { cutLongWords } from './long-words.ts';
 import { noToken, refuseLostCharacters } from './lost-characters.ts';
+import { gatherInOneList } from './one-list.ts';
 import { rememberWords } from './remembered-words.ts';
 import { readChatTemplate } from './template-files.ts';
 import { checkTokenizer } from './tokenizer-check.ts';
@@ -86,6 +87,7 @@ function build(json: JsonObject, config: JsonObject, file: string): Tokenizer {
     cutLongWords(tokenizer, json.model);
     refuseLostCharacters(tokenizer, json.model, file);
     rememberWords(tokenizer);
+    gatherInOneList(tokenizer);
     return tokenizer;
   } catch (error) {
     throw inputError(

@@ -6,13 +6,12 @@ import { microBatches } from './micro-batches.ts';
 import {
   type Optimisation,
   optimise,
-  stepRows,
+  rowsOfSteps,
   type TrainingHooks,
   type TrainingState,
   totalSteps,
 } from './optimise.ts';
 import { inPasses } from './passes.ts';
-import { epochOrder } from './preference.ts';
 
 export interface Demonstration {
   readonly prompt: Int32Array;
@@ -30,10 +29,9 @@ export async function trainLanguage(
   optimisation: Optimisation,
   hooks: TrainingHooks = {},
 ): Promise<TrainingState> {
-  const perEpoch = Math.ceil(texts.length / optimisation.batchSize);
+  const rowsOf = rowsOfSteps(texts.length, shuffleSeed, optimisation.batchSize);
   const gradientOf = async (step: number) => {
-    const order = epochOrder(texts.length, shuffleSeed, Math.floor(step / perEpoch));
-    const indices = stepRows(order, step, optimisation.batchSize);
+    const indices = rowsOf(step);
     const rows = indices.map((i) => {
       const { prompt, completion } = texts[i] as Demonstration;
       return { prompt, completions: [completion] };

@@ -1,4 +1,5 @@
 import { machineError, type WinnowError } from '../base/errors.ts';
+import { Random } from '../base/random.ts';
 import type { Policy } from '../policy/policy.ts';
 import {
   type AdamWOptions,
@@ -114,11 +115,25 @@ function diverged(
   );
 }
 
-/** The rows of one step: `batchSize` consecutive places of the epoch's order; an epoch's last step may be smaller. */
-export function stepRows(order: readonly number[], step: number, batchSize: number): readonly number[] {
-  const perEpoch = Math.ceil(order.length / batchSize);
-  const from = (step % perEpoch) * batchSize;
-  return order.slice(from, from + batchSize);
+/**
+ * The rows of each step (from 0): `batchSize` consecutive places of the epoch's order; an epoch's last step may be
+ * smaller. With a seed the order is drawn anew for every epoch, once.
+ */
+export function rowsOfSteps(
+  rows: number,
+  shuffleSeed: number | null,
+  batchSize: number,
+): (step: number) => readonly number[] {
+  const perEpoch = Math.ceil(rows / batchSize);
+  const given = Array.from({ length: rows }, (_, i) => i);
+  let drawn = { epoch: -1, order: given };
+  return (step) => {
+    const epoch = Math.floor(step / perEpoch);
+    if (shuffleSeed !== null && drawn.epoch !== epoch)
+      drawn = { epoch, order: new Random(shuffleSeed, 'epoch', epoch).shuffle(given) };
+    const from = (step % perEpoch) * batchSize;
+    return drawn.order.slice(from, from + batchSize);
+  };
 }
 
 export function totalSteps(rows: number, options: Pick<Optimisation, 'batchSize' | 'epochs'>): number {

@@ -1,4 +1,3 @@
-import { Random } from '../base/random.ts';
 import { accumulateGradient } from '../policy/gradient.ts';
 import { completionLogProbs } from '../policy/log-probs.ts';
 import { packPass } from '../policy/pack.ts';
@@ -9,8 +8,8 @@ import { microBatches } from './micro-batches.ts';
 import {
   type Optimisation,
   optimise,
+  rowsOfSteps,
   type StepGradient,
-  stepRows,
   type TrainingHooks,
   type TrainingState,
   totalSteps,
@@ -37,12 +36,6 @@ export interface PreferenceTraining {
   readonly optimisation: Optimisation;
 }
 
-/** The order of rows in one epoch. */
-export function epochOrder(rows: number, shuffleSeed: number | null, epoch: number): number[] {
-  const order = Array.from({ length: rows }, (_, i) => i);
-  return shuffleSeed === null ? order : new Random(shuffleSeed, 'epoch', epoch).shuffle(order);
-}
-
 /** DPO (Rafailov et al. 2023): trains the policy on the pairs, the reference being given as log-probabilities. */
 export async function trainPreference(
   policy: Policy,
@@ -50,10 +43,9 @@ export async function trainPreference(
   hooks: TrainingHooks = {},
 ): Promise<TrainingState> {
   const { pairs, reference, beta, shuffleSeed, optimisation } = job;
-  const perEpoch = Math.ceil(pairs.length / optimisation.batchSize);
+  const rowsOf = rowsOfSteps(pairs.length, shuffleSeed, optimisation.batchSize);
   const gradientOf = async (step: number) => {
-    const order = epochOrder(pairs.length, shuffleSeed, Math.floor(step / perEpoch));
-    const indices = stepRows(order, step, optimisation.batchSize);
+    const indices = rowsOf(step);
     const rows = indices.map((i) => sharedRow(pairs[i] as TokenizedPair));
     const gather = async (passes: readonly (readonly number[])[]): Promise<StepGradient> => {
       let loss = 0;
