@@ -71,9 +71,11 @@ function contests(): Contest[] {
   const list: Contest[] = [];
   for (const shape of shapes)
     for (const lengths of lengthKinds) {
-      const train = { shape, lengths, mode: 'train', threads: TRAINING[shape].threads } as const;
+      const { threads } = TRAINING[shape];
+      const train = { shape, lengths, mode: 'train', threads, ours: 'f32' } as const;
       list.push({ ...train, precision: 'f32' }, { ...train, precision: 'bf16' });
-      list.push({ shape, lengths, mode: 'score', threads: SCORING[shape].threads, precision: 'f32' });
+      const score = { shape, lengths, mode: 'score', threads: SCORING[shape].threads } as const;
+      list.push({ ...score, precision: 'f32', ours: 'f32' }, { ...score, precision: 'f32', ours: 'int8' });
     }
   return list;
 }
@@ -91,7 +93,8 @@ async function bestBatch(arena: Arena, contest: Contest): Promise<number> {
   return best;
 }
 
-const name = ({ shape, lengths, mode, precision }: Contest) => `${shape} ${lengths} ${mode} ${precision}`;
+const name = ({ shape, lengths, mode, precision, ours }: Contest) =>
+  `${shape} ${lengths} ${mode}, ours ${ours}, TRL ${precision}`;
 
 /** A result, and what share of the machine's float32 peak our products were, re-computation not counted. */
 interface Row extends Result {
@@ -122,6 +125,7 @@ function shown(row: Row): string[] {
     SHAPES[shape].title,
     lengths === 'fixed' ? '200 / 250 / 200' : 'like hh-rlhf',
     mode,
+    row.ours,
     `${precision}, batch ${batch}`,
     String(threads),
     digits(row.oursPairsPerSecond),
@@ -137,6 +141,7 @@ const HEADING = [
   'Model',
   'Prompt / chosen / rejected',
   'Work',
+  'Winnow',
   'TRL',
   'Threads',
   'Winnow, pairs/s',
@@ -164,7 +169,7 @@ try {
     const result = await hold(arena, contest, effort, await bestBatch(arena, contest));
     const row = { ...result, share: shareOfPeak(result, peaks.get(threads) as Peak) };
     rows.push(row);
-    say(`${name(contest)}: ${shown(row).slice(5).join(' | ')}`);
+    say(`${name(contest)}: ${shown(row).slice(6).join(' | ')}`);
   }
   const first = shapes.includes('half') ? await firstGradient(arena) : null;
   const minutes = (performance.now() - begun) / 60_000;
@@ -173,12 +178,15 @@ try {
     rows.filter((row) => row.shape === shape && row.mode === mode && row.precision === precision);
   /** The least favourable of several. */
   const least = (list: readonly Row[]) => (list.length === 0 ? null : Math.min(...list.map((r) => r.ratio)));
+  const scored = (precision: Contest['ours']) =>
+    rows.filter(({ mode, ours }) => mode === 'score' && ours === precision);
   const training = rows.filter(({ shape, mode }) => shape === shapes.at(-1) && mode === 'train');
   const f32 = training.filter(({ precision }) => precision === 'f32');
   const figures = {
     small: { vsTrlF32: least(of('small', 'train', 'f32')), vsTrlBf16: least(of('small', 'train', 'bf16')) },
     half: { vsTrlF32: least(of('half', 'train', 'f32')), vsTrlBf16: least(of('half', 'train', 'bf16')) },
-    scoringVsTrl: least(rows.filter(({ mode }) => mode === 'score')),
+    scoringVsTrl: least(scored('f32')),
+    scoringInt8VsTrl: least(scored('int8')),
     shareOfPeak: Math.min(...f32.map(({ share }) => share)),
     memoryVsTrl: Math.max(...f32.map((row) => row.oursPeakBytes / row.theirsPeakBytes)),
     firstGradientSeconds: first,

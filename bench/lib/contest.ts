@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loraTargets } from '../../src/model/layer.ts';
+import type { Precision } from '../../src/tensor/integer-products.ts';
 import { type Duel, duel, median } from './duel.ts';
 import type { Job } from './job.ts';
 import { drawLengths, type Lengths, type PairLengths, randomPairs, toPlain } from './pairs.ts';
@@ -8,7 +9,8 @@ import { type Answer, type Peer, startPeer } from './peer.ts';
 import { ROOT, WORKER } from './places.ts';
 import { type ShapeName, shapeConfig, shapeFolder } from './shapes.ts';
 
-export type Precision = 'f32' | 'bf16';
+/** What TRL computes in; bf16: autocast over float32 weights. */
+export type Theirs = 'f32' | 'bf16';
 
 /** One comparison: the same work on the same pairs. */
 export interface Contest {
@@ -16,8 +18,10 @@ export interface Contest {
   readonly lengths: Lengths;
   readonly threads: number;
   readonly mode: 'train' | 'score';
-  /** TRL's; ours is always float32. */
-  readonly precision: Precision;
+  /** TRL's. */
+  readonly precision: Theirs;
+  /** Ours. */
+  readonly ours: Precision;
 }
 
 /** How much of it. */
@@ -39,8 +43,8 @@ export interface Result extends Contest, Duel {
 
 /** LoRA's rank; on every projection, with alpha = rank. */
 export const RANK = 16;
-/** A model of this size, random weights, float32: the sums of log-probabilities agree to this. */
-const SAME = 1e-3;
+/** A model of this size, random weights: the sums of log-probabilities agree to this. */
+const SAME: Readonly<Record<Precision, number>> = { f32: 1e-3, int16: 1e-3, int8: 1e-2 };
 
 /** Lengths of the pairs that a comparison uses, warm-up included. */
 export function contestLengths({ lengths }: Contest, { pairs, rounds }: Effort): PairLengths[] {
@@ -85,16 +89,16 @@ export function ours(job: Job): Promise<Peer> {
 
 /** Runs a comparison, the two sides in turns. */
 export async function hold(arena: Arena, contest: Contest, effort: Effort, batch: number): Promise<Result> {
-  const { shape, threads, mode } = contest;
+  const { shape, threads, mode, ours: precision } = contest;
   const file = writePairFile(arena, shape, 'contest', contestLengths(contest, effort));
-  const job = { model: shapeFolder(shape), pairs: file, threads, rank: RANK };
+  const job = { model: shapeFolder(shape), pairs: file, threads, rank: RANK, precision };
   const mine = await ours(
     mode === 'train' ? { kind: 'train', step: effort.step, ...job } : { kind: mode, ...job },
   );
   const theirs = await trl(arena, contest, file, effort.step, batch);
   try {
     const met = await duel(mine, theirs, { pairs: effort.pairs, rounds: effort.rounds, warmups: 1 });
-    if (mode === 'score' && contest.precision === 'f32') sameNumbers(met.last);
+    if (mode === 'score' && contest.precision === 'f32') sameNumbers(met.last, precision);
     const versions = theirs.ready.versions as Record<string, string>;
     return { ...contest, ...met, batch, effort, versions };
   } finally {
@@ -103,9 +107,9 @@ export async function hold(arena: Arena, contest: Contest, effort: Effort, batch
 }
 
 /** Both sides computed the same: the mean log-probability of the chosen completions of the last turn. */
-function sameNumbers([mine, theirs]: readonly [Answer, Answer]): void {
+function sameNumbers([mine, theirs]: readonly [Answer, Answer], precision: Precision): void {
   const [a, b] = [mine.meanChosen as number, theirs.meanChosen as number];
-  if (!(Math.abs(a - b) <= SAME * Math.abs(b)))
+  if (!(Math.abs(a - b) <= SAME[precision] * Math.abs(b)))
     throw new Error(`the two sides do not compute the same: mean log-probability ${a} here, ${b} in TRL`);
 }
 

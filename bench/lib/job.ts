@@ -1,6 +1,7 @@
+import type { Precision } from '../../src/tensor/integer-products.ts';
 import type { ShapeName } from './shapes.ts';
 
-interface OnModel {
+export interface OnModel {
   /** A model folder. */
   readonly model: string;
   readonly threads: number;
@@ -8,6 +9,8 @@ interface OnModel {
   readonly rank: number;
   /** A JSON file of `PlainPair`s, used in its order, in turns. */
   readonly pairs: string;
+  /** Of scoring and of training; default f32. */
+  readonly precision?: Precision;
 }
 
 /** What one of our worker processes is started for. */

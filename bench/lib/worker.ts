@@ -4,14 +4,16 @@
  */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { freeMemory } from '../../src/base/machine.ts';
 import { openCheckpoint } from '../../src/model/checkpoint.ts';
 import { loraTargets } from '../../src/model/layer.ts';
 import { accumulateGradient } from '../../src/policy/gradient.ts';
+import { memoryUse } from '../../src/policy/held-weights.ts';
 import { packPass } from '../../src/policy/pack.ts';
 import { openPolicy, type Policy } from '../../src/policy/policy.ts';
 import type { TokenizedPair } from '../../src/text/tokenized.ts';
 import { scorePairs, trainPreference } from '../../src/train/preference.ts';
-import type { Job } from './job.ts';
+import type { Job, OnModel } from './job.ts';
 import { memory } from './machine.ts';
 import { fromPlain, type PlainPair } from './pairs.ts';
 import { writeShape } from './shapes.ts';
@@ -26,14 +28,21 @@ async function asked(): Promise<number | null> {
   return done ? null : (JSON.parse(value) as { pairs: number }).pairs;
 }
 
-function open({ model, threads, rank }: { model: string; threads: number; rank: number }): Policy {
+function open({ model, threads, rank, precision = 'f32' }: OnModel): Policy {
   const checkpoint = openCheckpoint(model);
   const targets = loraTargets(checkpoint.config, 'all-linear');
   const trained =
     rank === 0
       ? ({ method: 'none' } as const)
       : ({ method: 'lora', rank, alpha: rank, targets, seed: 1 } as const);
-  return openPolicy(checkpoint, { trained, threads });
+  // As the pipeline gives it to a worker that has the machine to itself (`resources.ts`), activations apart.
+  const memory = memoryUse(checkpoint, trained, 0.5 * freeMemory());
+  return openPolicy(checkpoint, {
+    trained,
+    threads,
+    ...memory,
+    precision: { scoring: precision, training: precision },
+  });
 }
 
 function readPairs(file: string): TokenizedPair[] {

@@ -7,9 +7,12 @@ import { concatenate, transpose } from './shape-ops.ts';
 import { apply1, constant, input, integers, type Node, type Value } from './value.ts';
 
 /**
- * How products with frozen weights are computed. f32: as they are. int8: operands rounded to 8 bits. int16: operands
- * as the sum of two 8-bit numbers, three products of 8-bit integers. Processors multiply 8-bit integers several times
- * as fast as float32 numbers (AVX-512 VNNI: about 4, AMX: about 12 times).
+ * How products with frozen weights are computed. f32: as they are. int8: weights rounded to 8 bits. int16: weights as
+ * sums of two 8-bit numbers. What is multiplied with them is the sum of two 8-bit numbers either way: rounding weights
+ * makes a slightly other model, the same for all pairs and before as after training; rounding activations to 8 bits
+ * makes noise, which drowns small differences of log-probabilities (measured: docs/benchmarks.md).
+ * Processors multiply 8-bit integers several times as fast as float32 numbers (AVX-512 VNNI: about 4, AMX: about 12
+ * times); int8 takes two such products for one of float32, int16 three.
  */
 export type Precision = 'f32' | 'int8' | 'int16';
 
@@ -31,7 +34,7 @@ const LONGEST = Math.floor((2 ** 31 - 1) / (2 * MOST * SHIFT));
  *
  *   x ≈ s·(h + l/254) with h = round(x / s), s = max|x| / 127 for each row of x; W likewise, s for each column of the
  *   product, so that both factors leave the sum:
- *   int8:  y = s·S·(h·H)
+ *   int8:  y = s·S·(h·H + l·H / 254)
  *   int16: y = s·S·(h·H + (l·H + h·L) / 254)          (l·L / 254² is below the rounding of l and L)
  *
  * Scales a row and a channel as in Dettmers et al. 2022 (LLM.int8(), section 2.1, vector-wise quantization).
@@ -117,19 +120,20 @@ function reads({ inputs, outputs }: Part, value: Value): boolean {
   return found;
 }
 
-/** A weight as 8-bit numbers [K, N] and their scales [N]; with pairs, the finer ones below: [2K, N], H then L. */
+/** A weight as 8-bit numbers [K, N], what the rows' finer numbers meet (for pairs H above L, [2K, N]), scales [N]. */
 interface IntegerWeight {
   readonly coarse: Value;
-  readonly both: Value | null;
+  readonly finer: Value;
   readonly scale: Value;
 }
 
 function declareWeight({ shape, label }: Value, turned: boolean, pairs: boolean): IntegerWeight {
   const [rows, columns] = shape as readonly [number, number];
   const [K, N] = turned ? [columns, rows] : [rows, columns];
+  const coarse = input(`${label}.h`, [K, N], 'i8');
   return {
-    coarse: input(`${label}.h`, [K, N], 'i8'),
-    both: pairs ? input(`${label}.hl`, [2 * K, N], 'i8') : null,
+    coarse,
+    finer: pairs ? input(`${label}.hl`, [2 * K, N], 'i8') : coarse,
     scale: input(`${label}.s`, [N]),
   };
 }
@@ -142,10 +146,16 @@ async function roundWeight(
 ): Promise<[Value, HeldIntegers | HeldTensor][]> {
   const whole = input('weight', tensor.shape);
   const matrix = turned ? transpose(whole, [1, 0]) : whole;
-  const { scale, numbers } = round(matrix, 1, matrix.shape[1] as number, weight.both !== null, 'i8');
+  const { scale, numbers } = round(
+    matrix,
+    1,
+    matrix.shape[1] as number,
+    weight.finer !== weight.coarse,
+    'i8',
+  );
   const [coarse, fine] = numbers;
   const outputs: Record<string, Value> = { coarse: coarse as Value, scale };
-  if (fine !== undefined) outputs.both = concatenate([coarse as Value, fine], 0);
+  if (fine !== undefined) outputs.finer = concatenate([coarse as Value, fine], 0);
   const model = toOnnx({ inputs: {}, outputs, files: new Map([[whole, tensor]]) });
   const session = await openOnCpu(model, options);
   try {
@@ -159,17 +169,17 @@ async function roundWeight(
     return [
       [weight.coarse, bytes('coarse', weight.coarse)],
       [weight.scale, { dtype: 'F32', shape: [scales.length], data: scales }],
-      ...(weight.both === null ? [] : [[weight.both, bytes('both', weight.both)] as [Value, HeldIntegers]]),
+      ...(fine === undefined ? [] : [[weight.finer, bytes('finer', weight.finer)] as [Value, HeldIntegers]]),
     ];
   } finally {
     await session.release();
   }
 }
 
-/** The rows of x as 8-bit numbers [R, K] and their scales [R, 1]; with pairs, L then H beside each other: [R, 2K]. */
+/** The rows of x as 8-bit numbers [R, K], the finer ones (for pairs L then H, [R, 2K]), and scales [R, 1]. */
 interface IntegerRows {
   readonly coarse: Value;
-  readonly both: Value | null;
+  readonly finer: Value;
   readonly scale: Value;
 }
 
@@ -177,11 +187,11 @@ function roundRows(x: Value, pairs: boolean): IntegerRows {
   const K = x.shape.at(-1) as number;
   const R = multiplyDims(x.shape.slice(0, -1));
   const rows = apply1({ op: 'Reshape', inputs: [x, integers([-1, K])], shape: [R, K] });
-  const { scale, numbers } = round(rows, 0, R, pairs, 'u8');
-  const [coarse, fine] = numbers as [Value, Value?];
+  const { scale, numbers } = round(rows, 0, R, true, 'u8');
+  const [coarse, fine] = numbers as [Value, Value];
   return {
     coarse,
-    both: fine === undefined ? null : concatenate([fine, coarse], 1),
+    finer: pairs ? concatenate([fine, coarse], 1) : fine,
     scale: apply1({ op: 'Reshape', inputs: [scale, integers([-1, 1])], shape: [R, 1] }),
   };
 }
@@ -247,11 +257,8 @@ function integerProduct(x: Value, rows: IntegerRows, weight: IntegerWeight, old:
       shape: [R, N],
     });
   const coarse = product(rows.coarse, weight.coarse, 1);
-  const sum =
-    rows.both === null || weight.both === null
-      ? coarse
-      : add(coarse, product(rows.both, weight.both, 1 / FINER));
-  const y = multiply(sum, rows.scale);
+  const finer = product(rows.finer, weight.finer, 1 / FINER);
+  const y = multiply(add(coarse, finer), rows.scale);
   if (x.shape.length === 2) return y;
   // The leading dimensions as they are when it runs.
   const leading = apply1({
