@@ -145,7 +145,7 @@ describe('splitHeldOut', () => {
     expect(splitHeldOut(pairs, { count: 7, seed: 1 }).heldOut.length).toBe(7);
     expect(splitHeldOut(pairs, { share: 0, seed: 1 })).toEqual({ pool: pairs, heldOut: [] });
     expect(() => splitHeldOut(pairs, { share: 1, seed: 1 })).toThrow(/below 1/);
-    expect(() => splitHeldOut(pairs, { share: Number.NaN, seed: 1 })).toThrow(/got null/);
+    expect(() => splitHeldOut(pairs, { share: Number.NaN, seed: 1 })).toThrow(/got "NaN"/);
     expect(() => splitHeldOut(pairs, { count: 201, seed: 1 })).toThrow(/0 to 200/);
   });
 });
