@@ -9,7 +9,7 @@ export interface OnModel {
   readonly rank: number;
   /** A JSON file of `PlainPair`s, used in its order, in turns. */
   readonly pairs: string;
-  /** Of scoring and of training; default f32. */
+  /** Of scoring; default f32. */
   readonly precision?: Precision;
 }
 

@@ -37,12 +37,7 @@ function open({ model, threads, rank, precision = 'f32' }: OnModel): Policy {
       : ({ method: 'lora', rank, alpha: rank, targets, seed: 1 } as const);
   // As the pipeline gives it to a worker that has the machine to itself (`resources.ts`), activations apart.
   const memory = memoryUse(checkpoint, trained, 0.5 * freeMemory());
-  return openPolicy(checkpoint, {
-    trained,
-    threads,
-    ...memory,
-    precision: { scoring: precision, training: precision },
-  });
+  return openPolicy(checkpoint, { trained, threads, ...memory, precision });
 }
 
 function readPairs(file: string): TokenizedPair[] {

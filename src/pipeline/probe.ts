@@ -139,7 +139,7 @@ export const probe: UnitRunner = async (inputs, context) => {
   const policy = workerPolicy(context, checkpoint, probedPolicy(hyper));
   const opened = process.uptime();
   const inPrecision = async (scoring: Precision) => {
-    const other = workerPolicy(context, checkpoint, { method: 'none' }, { scoring, training: 'f32' });
+    const other = workerPolicy(context, checkpoint, { method: 'none' }, scoring);
     const first = await seconds(() => scorePairs(other, pairs));
     const rounded = await steady(() => scorePairs(other, pairs));
     await other.dispose();

@@ -10,7 +10,6 @@ import { hubName } from '../model/hub.ts';
 import { loraOf, setAdapter } from '../policy/adapter.ts';
 import { generate } from '../policy/generate.ts';
 import type { Policy, Trained } from '../policy/policy.ts';
-import type { PrecisionUse } from '../policy/programs.ts';
 import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run/worker.ts';
 import type { Precision } from '../tensor/integer-products.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
@@ -118,9 +117,9 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
   return withPolicy(context, place(context, 'model'), trained, run, scoringIn(inputs));
 }
 
-/** Scoring in the unit's precision, training in float32. */
-function scoringIn(inputs: Inputs): PrecisionUse {
-  return { scoring: (inputs.precision ?? 'f32') as Precision, training: 'f32' };
+/** The precision that a unit scores in; training is float32's. */
+function scoringIn(inputs: Inputs): Precision {
+  return (inputs.precision ?? 'f32') as Precision;
 }
 
 /** Checkpoint j of c is taken after ⌈total·j / c⌉ steps; null where none falls on this step. */
@@ -290,7 +289,7 @@ async function withPolicy<T>(
   model: string,
   trained: Trained,
   use: (policy: Policy) => Promise<T>,
-  precision?: PrecisionUse,
+  precision?: Precision,
 ): Promise<T> {
   const folder = model === context.places.model ? context.places.adapter : undefined;
   const start = folder === undefined ? null : readAdapter(folder);

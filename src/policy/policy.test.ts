@@ -88,39 +88,32 @@ describe('log-probabilities', () => {
     }
   });
   it.each([
-    ['int16', 1e-2, 5e-3],
-    ['int8', 0.5, 0.1],
+    ['int16', 1e-2],
+    ['int8', 0.5],
   ] as const)(
-    'products of integers (%s) give them within %f nats, gradients within %f of their norm',
-    async (precision, nats, relative) => {
+    'products of integers (%s) score within %f nats, and training is as it was',
+    async (precision, nats) => {
       const batch = packRows(randomRows(6));
-      const [exact, rounded] = [false, true].map((integers) =>
-        tinyPolicy(LORA, {}, integers ? { precision: { scoring: precision, training: precision } } : {}),
-      ) as [Policy, Policy];
+      const [exact, rounded] = [{}, { precision }].map((options) => tinyPolicy(LORA, {}, options)) as [
+        Policy,
+        Policy,
+      ];
       for (const policy of [exact, rounded])
         for (const [name, { data }] of policy.parameters)
-          if (name.endsWith('lora_B'))
-            data.forEach((_, i) => {
-              data[i] = Math.sin(i);
-            });
-      const far = (a: readonly { sum: number }[], b: readonly { sum: number }[]) =>
-        Math.max(...a.map(({ sum }, i) => Math.abs(sum - (b[i]?.sum as number))));
-      const scored = await completionLogProbs(rounded, batch);
-      expect(far(scored, await completionLogProbs(exact, batch))).toBeLessThan(nats);
+          if (name.endsWith('lora_B')) for (let i = 0; i < data.length; i++) data[i] = Math.sin(i);
+      // Scoring between steps of training, as scoring runs do it.
       const slopes = (items: readonly unknown[]) => items.map((_, i) => (i % 2 === 0 ? 1 : -0.5));
-      const [a, b] = [
-        await accumulateGradient(exact, batch, slopes),
-        await accumulateGradient(rounded, batch, slopes),
-      ];
-      expect(far(a, b)).toBeLessThan(nats);
-      let [apart, norm] = [0, 0];
+      for (let step = 0; step < 2; step++) {
+        const [a, b] = [await completionLogProbs(exact, batch), await completionLogProbs(rounded, batch)];
+        const apart = a.map(({ sum }, i) => Math.abs(sum - (b[i]?.sum as number)));
+        expect(Math.max(...apart)).toBeLessThan(nats);
+        expect(Math.max(...apart)).toBeGreaterThan(0);
+        expect(await accumulateGradient(rounded, batch, slopes)).toEqual(
+          await accumulateGradient(exact, batch, slopes),
+        );
+      }
       for (const [name, { gradient }] of exact.parameters)
-        gradient.forEach((g, i) => {
-          norm += g ** 2;
-          apart += (g - (rounded.parameters.get(name)?.gradient[i] as number)) ** 2;
-        });
-      expect(Math.sqrt(apart / norm)).toBeLessThan(relative);
-      expect(apart).toBeGreaterThan(0);
+        expect(rounded.parameters.get(name)?.gradient, name).toEqual(gradient);
     },
   );
   it('weights in half precision stay in the file and give nearly the same', async () => {

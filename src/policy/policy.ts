@@ -6,10 +6,11 @@ import { type Rope, rotaryTables } from '../model/rope.ts';
 import { readTensorF32 } from '../model/safetensors.ts';
 import { layerPrefix } from '../model/tensors.ts';
 import type { Device } from '../tensor/gpu.ts';
+import type { Precision } from '../tensor/integer-products.ts';
 import type { HostTensor } from '../tensor/program.ts';
 import { Arena } from './arena.ts';
 import { heldBytes, holdWeights, placeOf } from './held-weights.ts';
-import { type PrecisionUse, Programs } from './programs.ts';
+import { Programs } from './programs.ts';
 
 /** What of the model is trained. */
 export type Trained =
@@ -31,8 +32,8 @@ export interface PolicyOptions {
   readonly activationBytes?: number;
   /** Default: the CPU. */
   readonly device?: Device;
-  /** How products with frozen weights are computed. Default: in float32. */
-  readonly precision?: PrecisionUse;
+  /** How scoring computes its products with frozen weights. Default: in float32, as all else does. */
+  readonly precision?: Precision;
   /**
    * Whether frozen weights of half precision are held as float32: 4 bytes a parameter, and no pass casts them anew
    * (a fifth of a training pass of 0.5 B parameters). The numbers are the same. Default: not.

@@ -25,13 +25,8 @@ export interface Residence {
   readonly threads: number;
   /** Default: the CPU. */
   readonly device?: Device;
-  /** How products with frozen weights are computed, for scoring and in training. Default: in float32. */
-  readonly precision?: PrecisionUse;
-}
-
-export interface PrecisionUse {
-  readonly scoring: Precision;
-  readonly training: Precision;
+  /** How scoring computes its products with frozen weights. Default: in float32, as all else does. */
+  readonly precision?: Precision;
 }
 
 /** A layer with its backward pass. */
@@ -61,16 +56,15 @@ export class Programs {
     this.#residence = residence;
   }
 
-  /** Weights that are fed change with every step: rounding them anew would cost more than it saves. */
-  get #precision(): PrecisionUse {
-    const { files, precision } = this.#residence;
-    return files === null || precision === undefined ? IN_FLOAT : precision;
+  /** Weights that are trained change with every step: rounding them anew would cost more than it saves. */
+  get #scoring(): Precision {
+    const { files, precision = 'f32' } = this.#residence;
+    return files === null ? 'f32' : precision;
   }
 
   /** hidden → out, without a backward pass to come. */
   score(layer: number, segments: number): Promise<Program> {
-    const { scoring, training } = this.#precision;
-    const kind = scoring === training ? this.#lastKind : 'score';
+    const kind = this.#scoring === 'f32' ? this.#lastKind : 'score';
     return this.#layerProgram(layer, segments, kind, 'score');
   }
 
@@ -118,7 +112,7 @@ export class Programs {
    * gradients of Σ g·logProb with respect to the hidden states and what is trained.
    */
   head(kind: 'logProbs' | 'logits' | 'gradients'): Promise<Program> {
-    const { scoring } = this.#precision;
+    const scoring = this.#scoring;
     if (kind === 'logProbs' && scoring !== 'f32') return this.#scoringHead(scoring);
     return this.#make('head', kind, () => {
       const { hidden, targets, weights, logProbs, logits } = headGraph(this.#residence.config);
@@ -176,10 +170,8 @@ export class Programs {
 
   #layerProgram(layer: number, segments: number, kind: LayerKind, mode: LayerMode): Promise<Program> {
     const { files } = this.#residence;
-    const { scoring, training } = this.#precision;
-    const precision =
-      mode === 'score' && scoring !== training ? scoring : kind === 'score' ? scoring : training;
-    if (mode !== 'score' || scoring === training) this.#lastKind = kind;
+    const precision = kind === 'score' ? this.#scoring : 'f32';
+    if (precision === 'f32') this.#lastKind = kind;
     // Nobody asks for the first layer's dHidden where the embeddings are frozen.
     const first = layer === 0 && files !== null && kind !== 'score';
     const place = this.#fed(precision) ? (first ? '-first' : '') : `-${layer}`;
@@ -253,8 +245,6 @@ interface ModeParts {
   readonly feeds: Readonly<Record<string, Value>>;
   readonly outputs: Readonly<Record<string, Value>>;
 }
-
-const IN_FLOAT: PrecisionUse = { scoring: 'f32', training: 'f32' };
 
 /** What a layer's session can do: only score, or train from saved values, or by computing them again. */
 type LayerKind = 'score' | 'saving' | 'again';

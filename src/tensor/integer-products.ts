@@ -29,8 +29,9 @@ const LEAST_SCALE = 1e-30;
 const LONGEST = Math.floor((2 ** 31 - 1) / (2 * MOST * SHIFT));
 
 /**
- * Rewrites parts so that their products with file tensors are of integers: x·Wᵀ, as linear layers do, and y·W, as
- * their gradients do. Everything else stays float32.
+ * Rewrites parts so that their products x·Wᵀ with file tensors, as linear layers do them, are of integers. Everything
+ * else stays float32. For scoring: a backward pass gained nothing (y·W would need the weights rounded by their other
+ * axis, held a second time).
  *
  *   x ≈ s·(h + l/254) with h = round(x / s), s = max|x| / 127 for each row of x; W likewise, s for each column of the
  *   product, so that both factors leave the sum:
@@ -48,17 +49,12 @@ export async function toIntegers(
   options: SessionOptions,
 ): Promise<{ readonly parts: readonly Part[]; readonly files: ReadonlyMap<Value, StoredTensor> }> {
   const pairs = precision === 'int16';
-  const weights = new Map<Value, Map<boolean, IntegerWeight>>();
-  const weightOf = (value: Value, turned: boolean): IntegerWeight => {
-    let ways = weights.get(value);
-    if (ways === undefined) {
-      ways = new Map();
-      weights.set(value, ways);
-    }
-    let weight = ways.get(turned);
+  const weights = new Map<Value, IntegerWeight>();
+  const weightOf = (value: Value): IntegerWeight => {
+    let weight = weights.get(value);
     if (weight === undefined) {
-      weight = declareWeight(value, turned, pairs);
-      ways.set(turned, weight);
+      weight = declareWeight(value, pairs);
+      weights.set(value, weight);
     }
     return weight;
   };
@@ -73,42 +69,32 @@ export async function toIntegers(
       return rounded;
     };
     return rewrite(part, (node) => {
-      const turned = weightProduct(node, files);
-      if (turned === null) return undefined;
+      if (!isWeightProduct(node, files)) return undefined;
       return ([x, weight], { outputs }) => [
-        integerProduct(
-          x as Value,
-          rowsOf(x as Value),
-          weightOf(weight as Value, turned),
-          outputs[0] as Value,
-        ),
+        integerProduct(x as Value, rowsOf(x as Value), weightOf(weight as Value), outputs[0] as Value),
       ];
     });
   });
   const stored = new Map<Value, StoredTensor>();
   for (const [value, tensor] of files) if (!weights.has(value)) stored.set(value, tensor);
-  for (const [value, ways] of weights) {
+  for (const [value, weight] of weights) {
     const tensor = files.get(value) as FileTensor;
     // Where the graph still reads it as it is.
     if (made.some((part) => reads(part, value))) stored.set(value, tensor);
-    for (const [turned, weight] of ways)
-      for (const [own, held] of await roundWeight(tensor, turned, weight, options)) stored.set(own, held);
+    for (const [own, held] of await roundWeight(tensor, weight, options)) stored.set(own, held);
   }
   return { parts: made, files: stored };
 }
 
-/** Whether a node is x·Wᵀ (true) or y·W (false) with a weight from a file; null: neither. */
-function weightProduct(
-  { op, attributes, inputs }: Node,
-  files: ReadonlyMap<Value, StoredTensor>,
-): boolean | null {
+/** Whether a node is x·Wᵀ with a weight from a file, of which int32 holds the sums. */
+function isWeightProduct({ op, attributes, inputs }: Node, files: ReadonlyMap<Value, StoredTensor>): boolean {
   const [x, weight] = inputs;
   const tensor = weight === undefined ? undefined : files.get(weight);
-  if (tensor === undefined || 'data' in tensor || tensor.shape.length !== 2) return null;
-  if (typeof x?.shape.at(-1) !== 'number' || (x.shape.at(-1) as number) > LONGEST) return null;
-  if (op === 'MatMul') return false;
-  if (op !== 'FusedMatMul' || attributes.transA !== 0 || attributes.transB !== 1) return null;
-  return (attributes.alpha as { float: number }).float === 1 ? true : null;
+  if (tensor === undefined || 'data' in tensor || tensor.shape.length !== 2) return false;
+  const K = x?.shape.at(-1);
+  if (typeof K !== 'number' || K > LONGEST || op !== 'FusedMatMul') return false;
+  const { float: alpha } = attributes.alpha as { float: number };
+  return attributes.transA === 0 && attributes.transB === 1 && alpha === 1;
 }
 
 function reads({ inputs, outputs }: Part, value: Value): boolean {
@@ -127,9 +113,8 @@ interface IntegerWeight {
   readonly scale: Value;
 }
 
-function declareWeight({ shape, label }: Value, turned: boolean, pairs: boolean): IntegerWeight {
-  const [rows, columns] = shape as readonly [number, number];
-  const [K, N] = turned ? [columns, rows] : [rows, columns];
+function declareWeight({ shape, label }: Value, pairs: boolean): IntegerWeight {
+  const [N, K] = shape as readonly [number, number];
   const coarse = input(`${label}.h`, [K, N], 'i8');
   return {
     coarse,
@@ -140,12 +125,11 @@ function declareWeight({ shape, label }: Value, turned: boolean, pairs: boolean)
 
 async function roundWeight(
   tensor: FileTensor,
-  turned: boolean,
   weight: IntegerWeight,
   options: SessionOptions,
 ): Promise<[Value, HeldIntegers | HeldTensor][]> {
   const whole = input('weight', tensor.shape);
-  const matrix = turned ? transpose(whole, [1, 0]) : whole;
+  const matrix = transpose(whole, [1, 0]);
   const { scale, numbers } = round(
     matrix,
     1,
