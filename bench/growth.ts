@@ -15,13 +15,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { computeEnvironment, keepsMemory } from '../src/base/malloc.ts';
 import type { Precision } from '../src/tensor/integer-products.ts';
-import { type Arena, ours, RANK, writePairFile } from './lib/contest.ts';
 import { digits, gigabytes, replacePart, table } from './lib/document.ts';
-import { median } from './lib/duel.ts';
 import { machineLine } from './lib/machine.ts';
 import { drawLengths, type PairLengths } from './lib/pairs.ts';
 import { ROOT } from './lib/places.ts';
 import { SHAPES, type ShapeName, shapeFolder } from './lib/shapes.ts';
+import { type Arena, RANK, startOurs, writePairFile } from './lib/sitting.ts';
+import { median } from './lib/turns.ts';
 
 const { values } = parseArgs({
   options: {
@@ -57,7 +57,7 @@ async function cost(
     rank: RANK,
     pairs: writePairFile(arena, shape, 'growth', list),
   };
-  const peer = await ours(
+  const peer = await startOurs(
     work.kind === 'train'
       ? { ...on, ...work, kind: 'train', step: pairs }
       : { ...on, ...work, kind: 'score' },
@@ -101,7 +101,7 @@ async function sizes(): Promise<void> {
     ['middle', 2],
     ['half', 1],
   ] as const) {
-    await (await ours({ kind: 'write-shape', shape })).close();
+    await (await startOurs({ kind: 'write-shape', shape })).close();
     rows.push([SHAPES[shape].title, ...(await row(shape, lengths, pairs))]);
     say(rows.at(-1)?.join(' | ') ?? '');
   }
@@ -110,7 +110,7 @@ async function sizes(): Promise<void> {
 
 async function lengths(): Promise<void> {
   const rows: string[][] = [];
-  await (await ours({ kind: 'write-shape', shape: 'small' })).close();
+  await (await startOurs({ kind: 'write-shape', shape: 'small' })).close();
   for (const tokens of [128, 256, 512, 1024, 2048]) {
     const third = Math.round(tokens / 3);
     const list = { prompt: tokens - 2 * third, chosen: third, rejected: third };
@@ -122,9 +122,16 @@ async function lengths(): Promise<void> {
 
 async function steady(): Promise<void> {
   const [steps, turns] = [100, 10];
-  await (await ours({ kind: 'write-shape', shape: 'tiny' })).close();
+  await (await startOurs({ kind: 'write-shape', shape: 'tiny' })).close();
   const pairs = writePairFile(arena, 'tiny', 'steady', drawLengths('hh', steps * turns));
-  const peer = await ours({ kind: 'train', model: shapeFolder('tiny'), threads, rank: RANK, pairs, step: 1 });
+  const peer = await startOurs({
+    kind: 'train',
+    model: shapeFolder('tiny'),
+    threads,
+    rank: RANK,
+    pairs,
+    step: 1,
+  });
   const rows: string[][] = [];
   try {
     for (let turn = 0; turn < turns; turn++) {

@@ -1,11 +1,12 @@
 /**
- * Winnow's engine beside TRL's DPOTrainer on the CPU, in one sitting, the two in turns on the same pairs:
+ * Winnow's engine beside TRL's DPOTrainer on the CPU, in one sitting, in turns on the same pairs:
  * `npm run bench -- versus [--quick] [--json] [--rounds n] [--only small,half]`, which `npm run bench` runs by itself.
  *
- * Both train LoRA r = 16 on all projections of the same random weights, with given reference log-probabilities, or
- * score pairs without gradients; both have the same number of threads. TRL uses the batch size that was fastest for it
- * in a search before. The whole comparison writes its table to docs/benchmarks.md; `--quick` takes one kind of
- * lengths and writes nothing. `--json` prints ratios of pairs a second, ours over theirs.
+ * All train LoRA r = 16 on all projections of the same random weights, with given reference log-probabilities, or
+ * score pairs without gradients, on all cores: TRL by so many threads, Winnow too, or, for the small model, by as many
+ * workers of one thread, as it runs such models; the small one also by one thread each. TRL uses the batch size that
+ * was fastest for it in a search before. The whole comparison writes its table to docs/benchmarks.md; `--quick` takes one kind of lengths
+ * and writes nothing. `--json` prints ratios of pairs a second, ours over theirs, the least favourable of several.
  *
  * Needs the Python environment of `node scripts/python-env.mjs`; without it, exit code 2 and how to make it.
  */
@@ -14,25 +15,26 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { computeEnvironment, keepsMemory } from '../src/base/malloc.ts';
-import {
-  type Arena,
-  type Contest,
-  contestLengths,
-  type Effort,
-  hold,
-  ours,
-  RANK,
-  type Result,
-  searchBatch,
-  writePairFile,
-} from './lib/contest.ts';
 import { digits, gigabytes, replacePart, table } from './lib/document.ts';
 import { pairFlops } from './lib/flops.ts';
 import { machineLine, packageVersion } from './lib/machine.ts';
 import { drawLengths, type Lengths } from './lib/pairs.ts';
 import { measurePeak, type Peak } from './lib/peak.ts';
 import { ROOT, requirePython } from './lib/places.ts';
-import { SHAPES, type ShapeName, shapeConfig, shapeFolder } from './lib/shapes.ts';
+import { SHAPES, shapeConfig, shapeFolder } from './lib/shapes.ts';
+import {
+  type Arena,
+  RANK,
+  type Side,
+  type Sitting,
+  searchBatch,
+  sit,
+  startOurs,
+  type Work,
+  workLengths,
+  writePairFile,
+} from './lib/sitting.ts';
+import { rateOf, ratioOf } from './lib/turns.ts';
 
 const { values } = parseArgs({
   options: {
@@ -44,96 +46,105 @@ const { values } = parseArgs({
 });
 const say = (text: string) => process.stderr.write(`${text}\n`);
 
-/** Threads: the small model runs as Winnow runs it, one thread a worker; the large one takes the machine. */
 const CORES = availableParallelism();
-interface Arrangement {
-  readonly threads: number;
-  /** Pairs of an optimiser step, and of a turn. */
-  readonly step: number;
-  readonly pairs: number;
-  /** What TRL may choose from: pairs a pass. */
-  readonly batches: readonly number[];
-}
-const TRAINING: Readonly<Record<'small' | 'half', Arrangement>> = {
-  small: { threads: 1, step: 8, pairs: 8, batches: [1, 2, 4, 8] },
-  half: { threads: CORES, step: 2, pairs: 2, batches: [1, 2] },
-};
-const SCORING: Readonly<Record<'small' | 'half', Arrangement>> = {
-  small: { threads: 1, step: 16, pairs: 16, batches: [1, 4, 8, 16] },
-  half: { threads: CORES, step: 4, pairs: 4, batches: [1, 2, 4] },
-};
+type Model = 'small' | 'half';
+/** Pairs of a turn, the batches that TRL may choose from, and Winnow's workers where it has the whole machine. */
+const SIZES = {
+  small: { train: 8, score: 8, batches: [1, 4, 8], workers: CORES },
+  half: { train: 1, score: 2, batches: [1, 2], workers: 1 },
+} as const;
 
-const shapes = values.only.split(',') as ('small' | 'half')[];
+const models = values.only.split(',') as Model[];
 const lengthKinds: readonly Lengths[] = values.quick ? ['fixed'] : ['fixed', 'hh'];
-const rounds = Number(values.rounds);
 
-function contests(): Contest[] {
-  const list: Contest[] = [];
-  for (const shape of shapes)
-    for (const lengths of lengthKinds) {
-      const { threads } = TRAINING[shape];
-      const train = { shape, lengths, mode: 'train', threads, ours: 'f32' } as const;
-      list.push({ ...train, precision: 'f32' }, { ...train, precision: 'bf16' });
-      const score = { shape, lengths, mode: 'score', threads: SCORING[shape].threads } as const;
-      list.push({ ...score, precision: 'f32', ours: 'f32' }, { ...score, precision: 'f32', ours: 'int8' });
-    }
-  return list;
+function worksOf(shape: Model): Work[] {
+  const { train, score, workers } = SIZES[shape];
+  // Pairs like hh-rlhf's differ in length: more of them a turn.
+  const more = (lengths: Lengths) => (lengths === 'hh' && shape === 'half' ? 2 : 1);
+  const works = lengthKinds.flatMap((lengths) =>
+    (['train', 'score'] as const).map((mode): Work => {
+      const pairs = (mode === 'train' ? train : score) * more(lengths);
+      const rounds = Number(values.rounds);
+      return { shape, lengths, threads: CORES, workers, mode, step: pairs, pairs, rounds };
+    }),
+  );
+  // A small model by one thread each, too: the engines alone.
+  return shape === 'half' || values.quick || CORES === 1
+    ? works
+    : [...works, ...works.map((work) => ({ ...work, threads: 1, workers: 1 }))];
 }
 
-const arrangement = ({ mode, shape }: Contest) =>
-  (mode === 'train' ? TRAINING : SCORING)[shape as 'small' | 'half'];
-
-/** TRL's fastest batch for work like this. */
-async function bestBatch(arena: Arena, contest: Contest): Promise<number> {
-  const { batches, pairs } = arrangement(contest);
-  const rates = await searchBatch(arena, contest, batches, { pairs, turns: values.quick ? 1 : 2 });
-  const [best] = [...rates].sort(([, a], [, b]) => b - a)[0] as [number, number];
-  const found = [...rates].map(([batch, rate]) => `${batch}: ${digits(rate)}`).join(', ');
-  say(`${name(contest)}: TRL's pairs/s by batch ${found}`);
-  return best;
+/** TRL with the batch that is the fastest for this work. */
+async function best(arena: Arena, work: Work, precision: 'f32' | 'bf16'): Promise<Side> {
+  const { batches } = SIZES[work.shape as Model];
+  const key = [work.shape, work.mode, work.threads, precision].join();
+  const rates =
+    searched.get(key) ?? (await searchBatch(arena, work, precision, batches, values.quick ? 1 : 2));
+  searched.set(key, rates);
+  // A step holds whole batches.
+  const usable = [...rates].filter(([batch]) => work.step % batch === 0);
+  const [batch] = usable.sort(([, a], [, b]) => b - a)[0] as [number, number];
+  const found = [...rates].map(([size, rate]) => `${size}: ${digits(rate)}`).join(', ');
+  say(`${nameOf(work)}: TRL ${precision}, pairs/s by batch ${found}`);
+  return { who: 'TRL', precision, batch };
 }
 
-const name = ({ shape, lengths, mode, precision, ours }: Contest) =>
-  `${shape} ${lengths} ${mode}, ours ${ours}, TRL ${precision}`;
+/** What was found for other lengths holds here too. */
+const searched = new Map<string, ReadonlyMap<number, number>>();
 
-/** A result, and what share of the machine's float32 peak our products were, re-computation not counted. */
-interface Row extends Result {
-  readonly share: number;
+const nameOf = ({ shape, lengths, mode, threads }: Work) => `${shape} ${lengths} ${mode} ${threads}`;
+
+/** One of ours beside one of theirs. */
+interface Row {
+  readonly sitting: Sitting;
+  readonly ours: number;
+  readonly theirs: number;
 }
 
-function shareOfPeak(result: Result, peak: Peak): number {
-  const { shape, mode, effort, oursPairsPerSecond } = result;
-  const lengths = contestLengths(result, effort);
-  const config = shapeConfig(shape);
-  const options = { training: mode === 'train', rank: RANK };
+const PRECISIONS = ['f32', 'int16', 'int8'] as const;
+
+async function rowsOf(arena: Arena, work: Work): Promise<Row[]> {
+  const training = work.mode === 'train';
+  const mine: Side[] = (
+    training ? (['f32'] as const) : values.quick ? (['f32', 'int8'] as const) : PRECISIONS
+  ).map((precision) => ({ who: 'Winnow', precision }));
+  const theirs: Side[] = [await best(arena, work, 'f32')];
+  if (training) theirs.push(await best(arena, work, 'bf16'));
+  const sitting = await sit(arena, work, [...mine, ...theirs]);
+  const rows = mine.flatMap((_, ours) =>
+    theirs.map((_, i): Row => ({ sitting, ours, theirs: mine.length + i })),
+  );
+  for (const row of rows) say(`${nameOf(work)}: ${shown(row, null).slice(3).join(' | ')}`);
+  return rows;
+}
+
+/** What share of the machine's float32 peak our products were; nothing is counted twice. */
+function shareOfPeak({ sitting, ours }: Row, peak: Peak): number {
+  const lengths = workLengths(sitting);
+  const config = shapeConfig(sitting.shape);
+  const options = { training: sitting.mode === 'train', rank: RANK };
   const flops = lengths.reduce((sum, pair) => sum + pairFlops(config, pair, options), 0) / lengths.length;
-  return (flops * oursPairsPerSecond) / (1e9 * peak.gflops);
+  return (flops * rateOf(sitting.turns, ours)) / (1e9 * peak.gflops);
 }
 
-/** From the start of our process to the end of its first gradient pass over one pair, seconds. */
-async function firstGradient(arena: Arena): Promise<number> {
-  const pairs = writePairFile(arena, 'half', 'first', drawLengths('fixed', 1));
-  const job = { kind: 'first', model: shapeFolder('half'), threads: CORES, rank: RANK, pairs } as const;
-  const peer = await ours(job);
-  await peer.close();
-  return (peer.ready as { firstGradientSeconds: number }).firstGradientSeconds;
-}
+const peakBytes = ({ sitting }: Row, side: number) => sitting.turns.last[side]?.peakBytes as number;
 
-function shown(row: Row): string[] {
-  const { shape, lengths, mode, precision, threads, batch } = row;
+function shown(row: Row, peak: Peak | null): string[] {
+  const { sitting, ours, theirs } = row;
+  const { ratio, range } = ratioOf(sitting.turns, ours, theirs);
+  const [mine, other] = [sitting.sides[ours], sitting.sides[theirs]] as [Side, Side & { batch: number }];
   return [
-    SHAPES[shape].title,
-    lengths === 'fixed' ? '200 / 250 / 200' : 'like hh-rlhf',
-    mode,
-    row.ours,
-    `${precision}, batch ${batch}`,
-    String(threads),
-    digits(row.oursPairsPerSecond),
-    digits(row.theirsPairsPerSecond),
-    `**${digits(row.ratio)}** (${row.ratioRange.map(digits).join('–')})`,
-    `${(100 * row.share).toFixed(0)} %`,
-    gigabytes(row.oursPeakBytes),
-    gigabytes(row.theirsPeakBytes),
+    SHAPES[sitting.shape].title,
+    sitting.lengths === 'fixed' ? '200 / 250 / 200' : 'like hh-rlhf',
+    `${sitting.mode}, ${sitting.workers > 1 ? `${sitting.workers} workers / ` : ''}${sitting.threads} thread${sitting.threads > 1 ? 's' : ''}`,
+    mine.precision,
+    `${other.precision}, batch ${other.batch}`,
+    digits(rateOf(sitting.turns, ours)),
+    digits(rateOf(sitting.turns, theirs)),
+    `**${digits(ratio)}** (${range.map(digits).join('–')})`,
+    peak === null || mine.precision !== 'f32' ? '' : `${(100 * shareOfPeak(row, peak)).toFixed(0)} %`,
+    gigabytes(peakBytes(row, ours)),
+    gigabytes(peakBytes(row, theirs)),
   ];
 }
 
@@ -141,9 +152,8 @@ const HEADING = [
   'Model',
   'Prompt / chosen / rejected',
   'Work',
-  'Winnow',
-  'TRL',
-  'Threads',
+  'Winnow in',
+  'TRL in',
   'Winnow, pairs/s',
   'TRL, pairs/s',
   'Ratio (range)',
@@ -152,60 +162,85 @@ const HEADING = [
   'TRL, GB',
 ];
 
+/** From the start of our process to the end of its first gradient pass over one pair, and what such a pass takes later. */
+async function firstGradient(arena: Arena): Promise<{ first: number; later: number }> {
+  const pairs = writePairFile(arena, 'half', 'first', drawLengths('fixed', 1));
+  const on = { model: shapeFolder('half'), threads: CORES, rank: RANK, pairs } as const;
+  const peer = await startOurs({ kind: 'first', ...on });
+  await peer.close();
+  const { firstGradientSeconds, passSeconds } = peer.ready as Record<string, number>;
+  return { first: firstGradientSeconds as number, later: passSeconds as number };
+}
+
 // Our workers are started with the memory settings that Winnow's own have; they inherit them.
 if (!keepsMemory()) Object.assign(process.env, computeEnvironment);
 
 const arena: Arena = { python: requirePython(), scratch: mkdtempSync(join(tmpdir(), 'winnow-versus-')) };
 try {
   const begun = performance.now();
-  for (const shape of shapes) await (await ours({ kind: 'write-shape', shape })).close();
+  for (const shape of models) await (await startOurs({ kind: 'write-shape', shape })).close();
   const rows: Row[] = [];
   const peaks = new Map<number, Peak>();
-  for (const contest of contests()) {
-    const { threads } = contest;
-    if (!peaks.has(threads)) peaks.set(threads, await measurePeak(threads));
-    const { step, pairs } = arrangement(contest);
-    const effort: Effort = { step, pairs, rounds };
-    const result = await hold(arena, contest, effort, await bestBatch(arena, contest));
-    const row = { ...result, share: shareOfPeak(result, peaks.get(threads) as Peak) };
-    rows.push(row);
-    say(`${name(contest)}: ${shown(row).slice(6).join(' | ')}`);
+  for (const work of models.flatMap(worksOf)) {
+    if (!peaks.has(work.threads)) peaks.set(work.threads, await measurePeak(work.threads));
+    rows.push(...(await rowsOf(arena, work)));
   }
-  const first = shapes.includes('half') ? await firstGradient(arena) : null;
-  const minutes = (performance.now() - begun) / 60_000;
+  const peakOf = ({ sitting }: Row) => peaks.get(sitting.threads) as Peak;
+  const start = models.includes('half') ? await firstGradient(arena) : null;
 
-  const of = (shape: ShapeName, mode: Contest['mode'], precision: Contest['precision']) =>
-    rows.filter((row) => row.shape === shape && row.mode === mode && row.precision === precision);
-  /** The least favourable of several. */
-  const least = (list: readonly Row[]) => (list.length === 0 ? null : Math.min(...list.map((r) => r.ratio)));
-  const scored = (precision: Contest['ours']) =>
-    rows.filter(({ mode, ours }) => mode === 'score' && ours === precision);
-  const training = rows.filter(({ shape, mode }) => shape === shapes.at(-1) && mode === 'train');
-  const f32 = training.filter(({ precision }) => precision === 'f32');
+  const select = (shape: Model | null, mode: Work['mode'], ours: string, theirs: string) =>
+    rows.filter(
+      ({ sitting, ...row }) =>
+        sitting.threads === CORES &&
+        (shape === null || sitting.shape === shape) &&
+        sitting.mode === mode &&
+        sitting.sides[row.ours]?.precision === ours &&
+        sitting.sides[row.theirs]?.precision === theirs,
+    );
+  const least = (list: readonly Row[]) =>
+    list.length === 0
+      ? null
+      : Math.min(...list.map(({ sitting, ours, theirs }) => ratioOf(sitting.turns, ours, theirs).ratio));
+  const ofModel = (shape: Model) => ({
+    vsTrlF32: least(select(shape, 'train', 'f32', 'f32')),
+    vsTrlBf16: least(select(shape, 'train', 'f32', 'bf16')),
+  });
+  const largest = select(models.at(-1) ?? 'half', 'train', 'f32', 'f32');
   const figures = {
-    small: { vsTrlF32: least(of('small', 'train', 'f32')), vsTrlBf16: least(of('small', 'train', 'bf16')) },
-    half: { vsTrlF32: least(of('half', 'train', 'f32')), vsTrlBf16: least(of('half', 'train', 'bf16')) },
-    scoringVsTrl: least(scored('f32')),
-    scoringInt8VsTrl: least(scored('int8')),
-    shareOfPeak: Math.min(...f32.map(({ share }) => share)),
-    memoryVsTrl: Math.max(...f32.map((row) => row.oursPeakBytes / row.theirsPeakBytes)),
-    firstGradientSeconds: first,
+    small: ofModel('small'),
+    half: ofModel('half'),
+    scoringVsTrl: least(select(null, 'score', 'f32', 'f32')),
+    scoringInt8VsTrl: least(select(null, 'score', 'int8', 'f32')),
+    shareOfPeak: Math.min(...largest.map((row) => shareOfPeak(row, peakOf(row)))),
+    memoryVsTrl: Math.max(...largest.map((row) => peakBytes(row, row.ours) / peakBytes(row, row.theirs))),
+    firstGradientSeconds: start?.first ?? null,
     peakGflops: Object.fromEntries([...peaks].map(([threads, { gflops }]) => [threads, gflops])),
-    minutes,
+    minutes: (performance.now() - begun) / 60_000,
   };
-  const [{ versions }] = rows as [Row];
+  const [{ sitting }] = rows as [Row];
   const packages = Object.entries({
     node: process.versions.node,
     'onnxruntime-node': packageVersion(ROOT, 'onnxruntime-node'),
-    ...versions,
+    ...sitting.versions,
   });
+  const peakText = [...peaks].map(
+    ([threads, { gflops }]) => `${gflops.toFixed(0)} GFLOP/s with ${threads} thread${threads > 1 ? 's' : ''}`,
+  );
   const text = [
     `${machineLine()}. ${packages.map(([what, version]) => `${what} ${version}`).join(', ')}. ${new Date().toISOString().slice(0, 10)}.`,
     '',
-    `Float32 peak (${[...peaks.values()][0]?.source}): ${[...peaks].map(([threads, { gflops }]) => `${gflops.toFixed(0)} GFLOP/s with ${threads} thread${threads > 1 ? 's' : ''}`).join(', ')}.` +
-      (first === null ? '' : ` First gradient of ${SHAPES.half.title}: ${digits(first)} s after the start.`),
+    `Float32 peak (${[...peaks.values()][0]?.source}): ${peakText.join(', ')}. Medians of ${values.rounds} rounds.`,
+    ...(start === null
+      ? []
+      : [
+          '',
+          `First gradient of ${SHAPES.half.title}, ${CORES} threads: ${digits(start.first)} s after the start of the process; such a pass takes ${digits(start.later)} s later.`,
+        ]),
     '',
-    table(HEADING, rows.map(shown)),
+    table(
+      HEADING,
+      rows.map((row) => shown(row, peakOf(row))),
+    ),
   ].join('\n');
   if (!values.quick && values.only === 'small,half')
     replacePart(join(ROOT, 'docs', 'benchmarks.md'), 'versus', text);

@@ -61,6 +61,30 @@ export async function startPeer(command: readonly string[], threads: number): Pr
   };
 }
 
+/** Several workers as one side: each does as many pairs as is asked, at once; together they do them all. */
+export function together(peers: readonly Peer[]): Peer {
+  const [first] = peers as [Peer];
+  return {
+    ready: first.ready,
+    async ask({ pairs }) {
+      const begun = performance.now();
+      const answers = await Promise.all(
+        peers.map((peer) => peer.ask({ pairs: (pairs as number) / peers.length })),
+      );
+      const sum = (key: string) => answers.reduce((total, answer) => total + (answer[key] as number), 0);
+      return {
+        ...answers[0],
+        seconds: (performance.now() - begun) / 1000,
+        peakBytes: sum('peakBytes'),
+        ...('meanChosen' in (answers[0] as Answer) ? { meanChosen: sum('meanChosen') / peers.length } : {}),
+      };
+    },
+    close: async () => {
+      await Promise.all(peers.map((peer) => peer.close()));
+    },
+  };
+}
+
 async function close(child: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => child.once('close', resolve));
   child.stdin?.end();
