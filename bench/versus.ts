@@ -4,11 +4,10 @@
  *
  * All train LoRA r = 16 on all projections of the same random weights, with given reference log-probabilities, or
  * score pairs without gradients, on all cores: TRL by so many threads, Winnow too, or, for the small model, by as many
- * workers of one thread, as it runs such models; the small one also by one thread each. TRL uses the batch size that
- * was fastest for it in a search before. The whole comparison writes its table to docs/benchmarks.md; `--quick` takes one kind of lengths
+ * workers of one thread, as it runs such models. TRL uses the batch size that was fastest for it in a search before. The whole comparison writes its table to docs/benchmarks.md; `--quick` takes one kind of lengths
  * and writes nothing. `--json` prints ratios of pairs a second, ours over theirs, the least favourable of several.
  *
- * Needs the Python environment of `node scripts/python-env.mjs`; without it, exit code 2 and how to make it.
+ * TRL runs in the Python environment of `scripts/python-env.mjs`, which is made where it is missing (several GB, once).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -61,17 +60,13 @@ function worksOf(shape: Model): Work[] {
   const { train, score, workers } = SIZES[shape];
   // Pairs like hh-rlhf's differ in length: more of them a turn.
   const more = (lengths: Lengths) => (lengths === 'hh' && shape === 'half' ? 2 : 1);
-  const works = lengthKinds.flatMap((lengths) =>
+  return lengthKinds.flatMap((lengths) =>
     (['train', 'score'] as const).map((mode): Work => {
       const pairs = (mode === 'train' ? train : score) * more(lengths);
       const rounds = Number(values.rounds);
       return { shape, lengths, threads: CORES, workers, mode, step: pairs, pairs, rounds };
     }),
   );
-  // A small model by one thread each, too: the engines alone.
-  return shape === 'half' || values.quick || CORES === 1
-    ? works
-    : [...works, ...works.map((work) => ({ ...work, threads: 1, workers: 1 }))];
 }
 
 /** TRL with the batch that is the fastest for this work. */
@@ -191,7 +186,6 @@ try {
   const select = (shape: Model | null, mode: Work['mode'], ours: string, theirs: string) =>
     rows.filter(
       ({ sitting, ...row }) =>
-        sitting.threads === CORES &&
         (shape === null || sitting.shape === shape) &&
         sitting.mode === mode &&
         sitting.sides[row.ours]?.precision === ours &&

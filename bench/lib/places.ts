@@ -7,12 +7,12 @@ export const ROOT = process.env.WINNOW_ROOT ?? process.cwd();
 /** Our worker, built beside whatever runs now. */
 export const WORKER = join(import.meta.dirname, 'worker.mjs');
 
-/** The python of the parity suite's environment; without one the process ends with code 2 and how to make it. */
+/** The python of the parity suite's environment, made where it is missing; where it cannot be, code 2 and why. */
 export function requirePython(): string {
-  const found = spawnSync(process.execPath, [join(ROOT, 'scripts', 'python-env.mjs'), '--find'], {
+  const made = spawnSync(process.execPath, [join(ROOT, 'scripts', 'python-env.mjs')], {
     encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
-  if (found.status === 0) return found.stdout.trim();
-  process.stderr.write(found.stderr);
-  process.exit(2);
+  if (made.status !== 0) process.exit(made.status ?? 1);
+  return made.stdout.trim();
 }

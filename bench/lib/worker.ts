@@ -48,8 +48,12 @@ function readPairs(file: string): TokenizedPair[] {
 async function train(file: string, step: number): Promise<void> {
   const policy = open(job as Job & { kind: 'train' });
   const pairs = readPairs(file);
-  // Not the policy's own at the start: the loss is to have a slope that is no special case.
-  const reference = pairs.map(() => ({ chosen: -100, rejected: -101 }));
+  // About the start model's own: with random weights every token is about as likely as any other.
+  const perToken = -Math.log(policy.config.vocabSize);
+  const reference = pairs.map(({ chosen, rejected }) => ({
+    chosen: perToken * chosen.length,
+    rejected: perToken * rejected.length,
+  }));
   answer({ ready: true });
   let left = 0;
   let start = 0;

@@ -90,6 +90,7 @@ export function runMemory(prepared: Prepared): Needs {
       trained,
       [...pool, ...heldOut].map(({ tokens }) => sharedRow(tokens)),
       { promptTokens, newTokens: config.evaluation.maxNewTokens },
+      config.difficulty.precision,
     );
     needs.set(prepared, found);
   }

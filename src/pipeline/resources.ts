@@ -2,8 +2,15 @@ import { machineError } from '../base/errors.ts';
 import { freeMemory, usableCores } from '../base/machine.ts';
 import type { Trained } from '../policy/policy.ts';
 import type { Config } from '../run/config.ts';
+import type { Precision } from '../tensor/integer-products.ts';
 import type { SharedPromptRow } from '../text/rows.ts';
-import { answeringBytes, type CheckpointShape, ownBytes, workerMemory } from '../train/memory.ts';
+import {
+  answeringBytes,
+  type CheckpointShape,
+  ownBytes,
+  roundedBytes,
+  workerMemory,
+} from '../train/memory.ts';
 
 /** Worker processes, the threads of each, and what each may keep. */
 export interface Lanes {
@@ -32,15 +39,18 @@ export function memoryNeeds(
   trained: Trained,
   rows: readonly SharedPromptRow[],
   answers: { readonly promptTokens: number; readonly newTokens: number },
+  precision: Precision = 'f32',
 ): Needs {
   const training = workerMemory(checkpoint, trained, rows);
   const scoring = workerMemory(checkpoint, { method: 'none' }, rows);
   const answering = scoring.process + answeringBytes(checkpoint, { rows: ANSWERED_TOGETHER, ...answers });
   const least = Math.max(ownBytes(scoring, false), answering);
+  // A scoring run scores between steps of its training.
+  const rounded = roundedBytes(checkpoint, precision);
   return {
     mapped: Math.max(training.mapped, scoring.mapped),
-    saving: Math.max(ownBytes(training, true), least),
-    again: Math.max(ownBytes(training, false), least),
+    saving: Math.max(ownBytes(training, true), least) + rounded,
+    again: Math.max(ownBytes(training, false), least) + rounded,
   };
 }
 

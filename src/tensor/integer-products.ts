@@ -1,5 +1,6 @@
 import { multiplyDims } from './dim.ts';
 import { add, multiply, subtract } from './elementwise.ts';
+import { topological } from './gradients.ts';
 import { type FileTensor, type HeldIntegers, type HeldTensor, type StoredTensor, toOnnx } from './onnx.ts';
 import { type Part, rewrite } from './rewrite.ts';
 import { openOnCpu, type SessionOptions } from './session.ts';
@@ -15,6 +16,9 @@ import { apply1, constant, input, integers, type Node, type Value } from './valu
  * times); int8 takes two such products for one of float32, int16 three.
  */
 export type Precision = 'f32' | 'int8' | 'int16';
+
+/** Bytes of a weight's numbers in memory, for each of them. */
+export const HELD_BYTES: Readonly<Record<Precision, number>> = { f32: 0, int8: 1, int16: 3 };
 
 /** 8-bit integers are used from −127 to 127, as activations shifted by 128 to where the fast kernels want them. */
 const MOST = 127;
@@ -98,12 +102,8 @@ function isWeightProduct({ op, attributes, inputs }: Node, files: ReadonlyMap<Va
 }
 
 function reads({ inputs, outputs }: Part, value: Value): boolean {
-  let found = false;
-  rewrite({ inputs, outputs }, (node) => {
-    found ||= node.inputs.includes(value);
-    return undefined;
-  });
-  return found;
+  const nodes = topological(Object.values(outputs), new Set(Object.values(inputs)));
+  return nodes.some((node) => node.inputs.includes(value));
 }
 
 /** A weight as 8-bit numbers [K, N], what the rows' finer numbers meet (for pairs H above L, [2K, N]), scales [N]. */

@@ -3,6 +3,7 @@ import { projections } from '../model/layer.ts';
 import { headChunkRows } from '../policy/forward.ts';
 import type { Trained } from '../policy/policy.ts';
 import { Programs } from '../policy/programs.ts';
+import { HELD_BYTES, type Precision } from '../tensor/integer-products.ts';
 import type { SharedPromptRow } from '../text/rows.ts';
 import { type PassShape, passShape } from './cost.ts';
 import { microBatches } from './micro-batches.ts';
@@ -78,6 +79,13 @@ export function workerMemory(
     again: most(({ inputs }) => inputs),
     scratch: most(({ scratch }) => scratch),
   };
+}
+
+/** Weights as integers, which scoring in this precision holds. */
+export function roundedBytes({ config }: Pick<CheckpointShape, 'config'>, precision: Precision): number {
+  let perLayer = 0;
+  for (const { inWidth, outWidth } of projections(config).values()) perLayer += inWidth * outWidth;
+  return HELD_BYTES[precision] * (config.layers * perLayer + config.vocabSize * config.hiddenSize);
 }
 
 /** All of one worker but the mapped weights. */
