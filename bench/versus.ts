@@ -1,11 +1,13 @@
 /**
  * Winnow's engine beside TRL's DPOTrainer on the CPU, in one sitting, in turns on the same pairs:
- * `npm run bench -- versus [--quick] [--json] [--rounds n] [--only small,half]`, which `npm run bench` runs by itself.
+ * `npm run bench -- versus [--quick] [--json] [--rounds n] [--only small,half] [--lengths fixed,hh]`, which
+ * `npm run bench` runs by itself.
  *
  * All train LoRA r = 16 on all projections of the same random weights, with given reference log-probabilities, or
  * score pairs without gradients, on all cores: TRL by so many threads, Winnow too, or, for the small model, by as many
- * workers of one thread, as it runs such models. TRL uses the batch size that was fastest for it in a search before. The whole comparison writes its table to docs/benchmarks.md; `--quick` takes one kind of lengths
- * and writes nothing. `--json` prints ratios of pairs a second, ours over theirs, the least favourable of several.
+ * workers of one thread, as it runs such models. TRL uses the batch size that was fastest for it in a search before.
+ * The whole comparison writes its table to docs/benchmarks.md; `--quick` takes the fixed lengths alone and writes
+ * nothing. `--json` prints ratios of pairs a second, ours over theirs, the least favourable of several.
  *
  * TRL runs in the Python environment of `scripts/python-env.mjs`, which is made where it is missing (several GB, once).
  */
@@ -41,6 +43,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
     only: { type: 'string', default: 'small,half' },
+    lengths: { type: 'string' },
   },
 });
 const say = (text: string) => process.stderr.write(`${text}\n`);
@@ -54,7 +57,7 @@ const SIZES = {
 } as const;
 
 const models = values.only.split(',') as Model[];
-const lengthKinds: readonly Lengths[] = values.quick ? ['fixed'] : ['fixed', 'hh'];
+const lengthKinds = (values.lengths ?? (values.quick ? 'fixed' : 'fixed,hh')).split(',') as Lengths[];
 
 function worksOf(shape: Model): Work[] {
   const { train, score, workers } = SIZES[shape];
@@ -72,10 +75,7 @@ function worksOf(shape: Model): Work[] {
 /** TRL with the batch that is the fastest for this work. */
 async function best(arena: Arena, work: Work, precision: 'f32' | 'bf16'): Promise<Side> {
   const { batches } = SIZES[work.shape as Model];
-  const key = [work.shape, work.mode, work.threads, precision].join();
-  const rates =
-    searched.get(key) ?? (await searchBatch(arena, work, precision, batches, values.quick ? 1 : 2));
-  searched.set(key, rates);
+  const rates = await searchBatch(arena, work, precision, batches, values.quick ? 1 : 2);
   // A step holds whole batches.
   const usable = [...rates].filter(([batch]) => work.step % batch === 0);
   const [batch] = usable.sort(([, a], [, b]) => b - a)[0] as [number, number];
@@ -83,9 +83,6 @@ async function best(arena: Arena, work: Work, precision: 'f32' | 'bf16'): Promis
   say(`${nameOf(work)}: TRL ${precision}, pairs/s by batch ${found}`);
   return { who: 'TRL', precision, batch };
 }
-
-/** What was found for other lengths holds here too. */
-const searched = new Map<string, ReadonlyMap<number, number>>();
 
 const nameOf = ({ shape, lengths, mode, threads }: Work) => `${shape} ${lengths} ${mode} ${threads}`;
 
@@ -236,7 +233,7 @@ try {
       rows.map((row) => shown(row, peakOf(row))),
     ),
   ].join('\n');
-  if (!values.quick && values.only === 'small,half')
+  if (!values.quick && values.only === 'small,half' && values.lengths === undefined)
     replacePart(join(ROOT, 'docs', 'benchmarks.md'), 'versus', text);
   console.log(values.json ? JSON.stringify(figures, null, 2) : text);
 } finally {

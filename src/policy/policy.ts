@@ -73,7 +73,9 @@ export function openPolicy(checkpoint: Checkpoint, options: PolicyOptions): Poli
   const lora = trained.method === 'lora' ? trained : null;
   const files = full ? null : checkpoint.weights;
   const { precision } = options;
-  const held = options.holdWeights === true && files !== null && heldBytes(checkpoint) > 0;
+  // What scores in integers alone has no use for float32 copies.
+  const rounds = trained.method === 'none' && precision !== undefined && precision !== 'f32';
+  const held = options.holdWeights === true && files !== null && !rounds && heldBytes(checkpoint) > 0;
   const programs = new Programs({
     config,
     files,
