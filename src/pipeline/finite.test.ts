@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { initCheckpoint, llamaConfig, openCheckpoint, writeCheckpoint } from '../model/checkpoint.ts';
-import { randomRows, TINY } from '../policy/fixtures.ts';
+import { randomPairs, TINY } from '../policy/fixtures.ts';
 import { openPolicy } from '../policy/policy.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { scorePairs } from '../train/preference.ts';
@@ -13,14 +13,7 @@ const dir = mkdtempSync(join(tmpdir(), 'winnow-finite-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const config = llamaConfig({ ...TINY, attentionBias: true, mlpBias: true });
-const pairs: TokenizedPair[] = randomRows(6, 4).map(({ prompt, completions }, row) => ({
-  id: `pair-${row}`,
-  row,
-  prompt,
-  chosen: completions[0] as Int32Array,
-  rejected: completions[1] as Int32Array,
-  promptTokensCut: 0,
-}));
+const pairs = randomPairs(6, 4);
 const names = [...initCheckpoint(config, 3).keys()];
 
 describe('a model with one weight that is no number', () => {

@@ -11,6 +11,7 @@ import {
   writeCheckpoint,
 } from '../model/checkpoint.ts';
 import type { SharedPromptRow } from '../text/rows.ts';
+import type { TokenizedPair } from '../text/tokenized.ts';
 
 /** For tests: a tiny decoder with grouped queries, untied head and lively weights. */
 export const TINY: LlamaShape = {
@@ -51,5 +52,17 @@ export function randomRows(count: number, seed = 1, vocabSize = TINY.vocabSize):
   return Array.from({ length: count }, () => ({
     prompt: tokens(1 + random.integer(6)),
     completions: [tokens(1 + random.integer(7)), tokens(1 + random.integer(7))],
+  }));
+}
+
+/** For tests: the same rows as pairs, `pair-0`, `pair-1`, … */
+export function randomPairs(count: number, seed = 1): TokenizedPair[] {
+  return randomRows(count, seed).map(({ prompt, completions }, row) => ({
+    id: `pair-${row}`,
+    row,
+    prompt,
+    chosen: completions[0] as Int32Array,
+    rejected: completions[1] as Int32Array,
+    promptTokensCut: 0,
   }));
 }

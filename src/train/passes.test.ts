@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { machineError } from '../base/errors.ts';
-import { randomRows, tinyCheckpoint } from '../policy/fixtures.ts';
+import { randomPairs, tinyCheckpoint } from '../policy/fixtures.ts';
 import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import type { Optimisation } from './optimise.ts';
@@ -26,14 +26,7 @@ const LORA: Trained = {
   targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
 };
 
-const pairs: TokenizedPair[] = randomRows(7, 11).map(({ prompt, completions }, row) => ({
-  id: `pair-${row}`,
-  row,
-  prompt,
-  chosen: completions[0] as Int32Array,
-  rejected: completions[1] as Int32Array,
-  promptTokensCut: 0,
-}));
+const pairs = randomPairs(7, 11);
 
 type Kind = 'forward' | 'backward' | 'head' | 'allocate' | 'score';
 

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { machineError } from '../base/errors.ts';
-import { randomRows, tinyCheckpoint } from '../policy/fixtures.ts';
+import { randomPairs, tinyCheckpoint } from '../policy/fixtures.ts';
 import { openPolicy, type Policy, type Trained } from '../policy/policy.ts';
-import type { TokenizedPair } from '../text/tokenized.ts';
 import { adamWStep, newAdamW } from './adamw.ts';
 import { trainLanguage } from './language.ts';
 import type { Optimisation, TrainingHooks } from './optimise.ts';
@@ -34,14 +33,7 @@ const LORA = {
   targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
 } as const;
 
-const pairs: TokenizedPair[] = randomRows(8, 11).map(({ prompt, completions }, row) => ({
-  id: `pair-${row}`,
-  row,
-  prompt,
-  chosen: completions[0] as Int32Array,
-  rejected: completions[1] as Int32Array,
-  promptTokensCut: 0,
-}));
+const pairs = randomPairs(8, 11);
 
 async function withPolicy<T>(trained: Trained, use: (policy: Policy) => Promise<T>): Promise<T> {
   const { checkpoint, dispose } = tinyCheckpoint();
