@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { inputError } from '../base/errors.ts';
-import { BASE_RECIPE, BASE_SIZES, type BaseSize, baseUnit } from '../lab/base.ts';
+import { BASE_SIZES, type BaseSize, baseRecipe, baseUnit } from '../lab/base.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { openRun } from '../run/folder.ts';
 import { runUnits } from '../run/pool.ts';
@@ -14,7 +14,7 @@ import { stageContext } from './way.ts';
 interface BaseFlags {
   readonly size: string;
   readonly seed: string;
-  readonly epochs: string;
+  readonly epochs?: string;
   readonly out: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -26,7 +26,7 @@ export function addLab(program: Command, outside: Outside): void {
     .description('train a base model of the built-in world from scratch (the demo ships one of size m)')
     .option('--size <name>', `one of ${Object.keys(BASE_SIZES).join(', ')}`, 'm')
     .option('--seed <n>', 'seed of texts, start and order', '1')
-    .option('--epochs <n>', 'passes over the texts', String(BASE_RECIPE.epochs))
+    .option('--epochs <n>', 'passes over the texts (default: by size, 3 to 6)')
     .option('--out <dir>', 'run folder; the model comes to lie in its folder model/', 'winnow-lab-base');
   withTalkFlags(base).action(async (flags: BaseFlags) => trainBaseModel(flags, outside));
   program.command('lab').description('the built-in world: base models').addCommand(base);
@@ -46,12 +46,8 @@ async function trainBaseModel(flags: BaseFlags, outside: Outside): Promise<void>
     });
   };
   const out = resolve(flags.out);
-  const recipe = {
-    ...BASE_RECIPE,
-    size: flags.size as BaseSize,
-    seed: number('seed', 0),
-    epochs: number('epochs', 1),
-  };
+  const usual = baseRecipe(flags.size as BaseSize, number('seed', 0));
+  const recipe = flags.epochs === undefined ? usual : { ...usual, epochs: number('epochs', 1) };
   openRun(out, { create: true, version: VERSION, command: outside.commandLine });
   const progress = createProgress({ quiet: flags.quiet === true });
   const context = stageContext(out, progress, outside.signal);
