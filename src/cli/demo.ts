@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { inputError } from '../base/errors.ts';
-import { makePilot } from '../lab/pilot.ts';
+import { makeWorldFiles } from '../lab/world-files.ts';
 import { PACKAGE_DIR, VERSION } from '../pipeline/version.ts';
 import { reportText } from '../report/text.ts';
 import { loadConfig } from '../run/config.ts';
@@ -67,14 +67,12 @@ async function run(flags: DemoFlags, outside: Outside): Promise<void> {
   openRun(out, { create: true, version: VERSION, command: outside.commandLine });
   const progress = createProgress({ quiet: flags.quiet === true });
   const context = stageContext(out, progress, outside.signal);
-  const pilot = await makePilot(context, {
+  const pilot = await makeWorldFiles(context, {
     modelDir,
-    seed: checked.seed,
+    world: { seed: checked.seed, conflict },
     pairs: PAIRS,
     evaluationPrompts: EVALUATION_PROMPTS,
     tuningPrompts: TUNING_PROMPTS,
-    conflict,
-    workers: 1,
   });
   progress.close();
   const config = loadConfig(null, {
@@ -85,7 +83,7 @@ async function run(flags: DemoFlags, outside: Outside): Promise<void> {
   });
   await travel(config, flags, outside, async (way) => {
     const data = await way.reported();
-    const { conflict: disagree, chosenCorrect, rejectedCorrect } = pilot.world;
+    const { conflict: disagree, chosenCorrect, rejectedCorrect } = pilot.description;
     const share = (value: number) => `${Math.round(100 * value)} %`;
     const text = [
       `The pilot: ${PAIRS} pairs of small tasks (sorting, counting, arithmetic …). The judge wants right answers, and likes style marks (>…!) a little.`,

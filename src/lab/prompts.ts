@@ -3,6 +3,7 @@ import { sha256 } from '../base/hash.ts';
 import { Random } from '../base/random.ts';
 import { styledAnswer } from './answer.ts';
 import type { Level, TaskFamily } from './family.ts';
+import { familyShares } from './shares.ts';
 import { FAMILIES, promptText } from './tasks.ts';
 
 /**
@@ -45,12 +46,14 @@ export interface PromptOptions {
   readonly part: Part;
   /** Prompts that must not be drawn. */
   readonly exclude?: ReadonlySet<string>;
+  /** Share of hard families, 0 … 1; default ½: all families alike. */
+  readonly hardness?: number;
 }
 
 export interface PromptDraw {
   /** Shuffled; no prompt twice. */
   readonly prompts: readonly LabPrompt[];
-  /** How many prompts each exhausted family is short of its equal share; empty when every one was filled. */
+  /** How many prompts each exhausted family is short of its share; empty when every one was filled. */
   readonly short: Readonly<Record<string, number>>;
 }
 
@@ -60,12 +63,13 @@ export interface PromptDraw {
  */
 const DRAWS_PER_QUESTION = 30;
 
-/** Equal shares of all families (the first ones get the remainder). Exhausted families are not made up for. */
-export function makePrompts({ seed, count, label, part, exclude }: PromptOptions): PromptDraw {
+/** Families in their shares. Exhausted ones are not made up for. */
+export function makePrompts({ seed, count, label, part, exclude, hardness }: PromptOptions): PromptDraw {
   const prompts: LabPrompt[] = [];
   const short: Record<string, number> = {};
-  FAMILIES.forEach((family, index) => {
-    const share = Math.floor(count / FAMILIES.length) + (index < count % FAMILIES.length ? 1 : 0);
+  const shares = familyShares(count, hardness);
+  FAMILIES.forEach((family) => {
+    const share = shares.get(family.name) ?? 0;
     const drawn = drawDistinct(family, share, new Random(seed, 'prompts', label, family.name), part, exclude);
     if (drawn.length < share) short[family.name] = share - drawn.length;
     prompts.push(...drawn);

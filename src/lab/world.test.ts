@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { candidatesFor, type Source } from './candidates.ts';
+import { type Author, candidatesFor } from './candidates.ts';
 import { describeWorld, kindOf } from './describe.ts';
 import { labJudge } from './gold.ts';
 import { type LabPrompt, makePrompts } from './prompts.ts';
@@ -20,7 +20,7 @@ function expectNear(share: number, probability: number, n: number): void {
 }
 
 describe('candidates', () => {
-  test.each<[Source, number, number, number]>([
+  test.each<[Author, number, number, number]>([
     ['expert', 0.95, 0.1, 1],
     ['middle', 0.5, 0.5, 1],
     ['weak', 0.2, 0.9, 1],
@@ -30,7 +30,7 @@ describe('candidates', () => {
     ['weak', 0.2, 0.5, 0],
   ])('%s is right at %d and styled at %d under conflict %d', (source, right, style, conflict) => {
     const grades = prompts.map(
-      (prompt) => candidatesFor(prompt, { seed: 2, conflict }).find((one) => one.source === source)?.grade,
+      (prompt) => candidatesFor(prompt, { seed: 2, conflict }).find((one) => one.author === source)?.grade,
     );
     const n = grades.length;
     expectNear(grades.filter((grade) => grade?.correct).length / n, right, n);
@@ -48,7 +48,7 @@ describe('candidates', () => {
 
   test('a base answer takes part, unless it is empty or did not end', () => {
     const sources = (text: string, ended: boolean) =>
-      candidatesFor(prompts[0] as LabPrompt, u40, { text, ended }).map(({ source }) => source);
+      candidatesFor(prompts[0] as LabPrompt, u40, [{ text, ended }]).map(({ author }) => author);
     expect(sources('>7', true)).toEqual(['expert', 'middle', 'weak', 'base']);
     expect(sources('>7', false)).toEqual(['expert', 'middle', 'weak']);
     expect(sources('', true)).toEqual(['expert', 'middle', 'weak']);
@@ -113,13 +113,12 @@ describe('pairs', () => {
   });
 
   test('include the base model on either side', () => {
-    const baseAnswers = prompts.map(({ answer }, i) => ({
-      text: i % 2 === 0 ? `>${answer}!` : '?',
-      ended: i % 3 > 0,
-    }));
+    const baseAnswers = prompts.map(({ answer }, i) => [
+      { text: i % 2 === 0 ? `>${answer}!` : '?', ended: i % 3 > 0 },
+    ]);
     const pairs = makePairs({ world: u40, prompts, baseAnswers });
-    expect(pairs.some(({ meta }) => meta.chosenSource === 'base')).toBe(true);
-    expect(pairs.some(({ meta }) => meta.rejectedSource === 'base')).toBe(true);
+    expect(pairs.some(({ meta }) => meta.chosenAuthor === 'base')).toBe(true);
+    expect(pairs.some(({ meta }) => meta.rejectedAuthor === 'base')).toBe(true);
     for (const pair of pairs) expect(regrade(pair)[0]).toBeGreaterThan(regrade(pair)[1]);
   });
 
@@ -151,8 +150,8 @@ test('the kind of a pair, seen from its right side', () => {
     meta: {
       family: 'max4',
       level: 0,
-      chosenSource: 'expert',
-      rejectedSource: 'weak',
+      chosenAuthor: 'expert',
+      rejectedAuthor: 'weak',
       chosenCorrect: chosen[0],
       rejectedCorrect: rejected[0],
       chosenStyle: chosen[1],

@@ -1,17 +1,27 @@
 import { inputError } from '../base/errors.ts';
 import { Random } from '../base/random.ts';
-import { type BaseAnswer, type Candidate, candidatesFor, type Source } from './candidates.ts';
+import {
+  type AnswerSource,
+  type Author,
+  type BaseAnswer,
+  type Candidate,
+  candidatesFor,
+} from './candidates.ts';
 import type { Level } from './family.ts';
 import type { LabPrompt } from './prompts.ts';
-import { FAMILIES } from './tasks.ts';
+import { familyShares } from './shares.ts';
 
 export interface WorldConfig {
   readonly seed: number;
   /**
-   * How strongly style and correctness disagree: 0, style says nothing of quality (world U0 of the first
-   * study); 1, weak answers are the adorned ones (world U40).
+   * How strongly style and correctness disagree: 1, weak answers are the adorned ones (world U40 of the first study);
+   * 0, style says nothing of quality (its world U0); −1, good answers are the adorned ones.
    */
   readonly conflict: number;
+  /** Default: mixed. */
+  readonly source?: AnswerSource;
+  /** Share of hard families among the prompts, 0 … 1; default ½: all families alike. */
+  readonly hardness?: number;
   /** Probability that a pair's two sides change places; 0 by default. */
   readonly labelNoise?: number;
 }
@@ -19,8 +29,8 @@ export interface WorldConfig {
 export interface LabPairMeta {
   readonly family: string;
   readonly level: Level;
-  readonly chosenSource: Source;
-  readonly rejectedSource: Source;
+  readonly chosenAuthor: Author;
+  readonly rejectedAuthor: Author;
   readonly chosenCorrect: boolean;
   readonly rejectedCorrect: boolean;
   /** Share of the style marks, 0, ½ or 1. */
@@ -44,8 +54,8 @@ export interface PairOptions {
   readonly prompts: readonly LabPrompt[];
   /** Pairs to make; by default one for each usable prompt. */
   readonly count?: number;
-  /** One sample of a base model for each prompt, in the order of the prompts. */
-  readonly baseAnswers?: readonly BaseAnswer[];
+  /** Samples of a base model for each prompt, in the order of the prompts. */
+  readonly baseAnswers?: readonly (readonly BaseAnswer[])[];
 }
 
 /**
@@ -65,12 +75,13 @@ export function makePairs({ world, prompts, count, baseAnswers }: PairOptions): 
       remedy: 'Give more prompts, or ask for fewer pairs',
     });
   }
-  return equalShares(usable, count);
+  return inShares(usable, count, world.hardness);
 }
 
-function pairOf(prompt: LabPrompt, world: WorldConfig, baseAnswer?: BaseAnswer): LabPair | null {
+function pairOf(prompt: LabPrompt, world: WorldConfig, baseAnswers?: readonly BaseAnswer[]): LabPair | null {
   const random = new Random(world.seed, 'pair', prompt.prompt);
-  const candidates = candidatesFor(prompt, world, baseAnswer);
+  const candidates = candidatesFor(prompt, world, baseAnswers);
+  if (candidates.length < 2) return null;
   const best = Math.max(...candidates.map(({ grade }) => grade.score));
   const worse = candidates.filter(({ grade }) => grade.score < best);
   if (worse.length === 0) return null;
@@ -85,8 +96,8 @@ function row({ prompt, family, level }: LabPrompt, chosen: Candidate, rejected: 
   const meta: LabPairMeta = {
     family,
     level,
-    chosenSource: chosen.source,
-    rejectedSource: rejected.source,
+    chosenAuthor: chosen.author,
+    rejectedAuthor: rejected.author,
     chosenCorrect: chosen.grade.correct,
     rejectedCorrect: rejected.grade.correct,
     chosenStyle: chosen.grade.style,
@@ -97,14 +108,8 @@ function row({ prompt, family, level }: LabPrompt, chosen: Candidate, rejected: 
 }
 
 /** The first pairs of each family up to its share, then the first of the rest; order is kept. */
-function equalShares(pairs: readonly LabPair[], count: number): LabPair[] {
-  const families = FAMILIES.filter(({ name }) => pairs.some((pair) => pair.meta.family === name));
-  const left = new Map(
-    families.map(({ name }, i) => [
-      name,
-      Math.floor(count / families.length) + (i < count % families.length ? 1 : 0),
-    ]),
-  );
+function inShares(pairs: readonly LabPair[], count: number, hardness: number | undefined): LabPair[] {
+  const left = familyShares(count, hardness, (name) => pairs.some(({ meta }) => meta.family === name));
   const withinShare = pairs.map(({ meta }) => {
     const places = left.get(meta.family) ?? 0;
     left.set(meta.family, Math.max(0, places - 1));
@@ -115,20 +120,26 @@ function equalShares(pairs: readonly LabPair[], count: number): LabPair[] {
 }
 
 function checkOptions(
-  { conflict, labelNoise = 0 }: WorldConfig,
+  { conflict, source, hardness = 0.5, labelNoise = 0 }: WorldConfig,
   prompts: readonly LabPrompt[],
-  baseAnswers: readonly BaseAnswer[] | undefined,
+  baseAnswers: readonly (readonly BaseAnswer[])[] | undefined,
 ): void {
-  for (const [name, value] of Object.entries({ conflict, labelNoise })) {
-    if (!(value >= 0 && value <= 1)) {
+  for (const [name, value, least] of [
+    ['conflict', conflict, -1],
+    ['hardness', hardness, 0],
+    ['labelNoise', labelNoise, 0],
+  ] as const) {
+    if (!(value >= least && value <= 1)) {
       throw inputError('lab-setting-out-of-range', `the world's ${name} is out of range`, {
         got: value,
-        need: 'a number from 0 to 1',
+        need: `a number from ${least} to 1`,
       });
     }
   }
+  if (source === 'on-policy' && baseAnswers === undefined)
+    throw inputError('lab-no-base-answers', 'pairs of the base model need answers of the base model');
   if (baseAnswers !== undefined && baseAnswers.length !== prompts.length) {
-    throw inputError('lab-base-answers-unaligned', 'there must be one base answer for each prompt', {
+    throw inputError('lab-base-answers-unaligned', 'there must be base answers for each prompt', {
       got: baseAnswers.length,
       need: prompts.length,
     });

@@ -19,7 +19,14 @@ import { type PairScore, scorePairs, trainPreference } from '../train/preference
 import { dpoLoss, implicitMargin } from '../train/preference-loss.ts';
 import { type Checkpointing, checkpointing } from './checkpointing.ts';
 import { needFinite } from './finite.ts';
-import { type LogProbRow, readIds, readPrompts, readReference, readTokens } from './inputs.ts';
+import {
+  type EvaluationPrompt,
+  type LogProbRow,
+  readIds,
+  readPrompts,
+  readReference,
+  readTokens,
+} from './inputs.ts';
 import { probe } from './probe.ts';
 import type { GenerationInputs, Hyper } from './units.ts';
 import { workerPolicy } from './worker-policy.ts';
@@ -41,6 +48,7 @@ export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
   scoring: scoringRun,
   training: armTraining,
   answers: answerPrompts,
+  trial,
   probe,
 };
 
@@ -183,31 +191,68 @@ async function armTraining(inputs: Inputs, context: UnitContext) {
 async function answerPrompts(inputs: Inputs, context: UnitContext) {
   const generation = inputs.generation as unknown as GenerationInputs;
   const prompts = readPrompts(place(context, 'tokens'));
+  return withTrained(context, (policy) => answersOf(policy, prompts, generation, context));
+}
+
+/** Generates and writes `answers.jsonl`. */
+async function answersOf(
+  policy: Policy,
+  prompts: readonly EvaluationPrompt[],
+  generation: GenerationInputs,
+  context: UnitContext,
+) {
   const tokenizer = loadTokenizer(place(context, 'tokenizer'));
-  return withTrained(context, async (policy) => {
-    const step = 32;
-    const answers: Answer[] = [];
-    for (let from = 0; from < prompts.length; from += step) {
-      // The whole list is ordered by length inside `generate`; cut here only so that it can be stopped between.
-      const some = prompts.slice(from, from + step);
-      const generations = await generate(
-        policy,
-        some.map(({ tokens }) => Int32Array.from(tokens)),
-        {
-          ...generation,
-          seed: deriveSeed(generation.seed, 'answers', from),
-        },
-      );
-      some.forEach(({ id, text }, i) => {
-        const { tokens, ended } = generations[i] as { tokens: Int32Array; ended: boolean };
-        answers.push({ id, prompt: text, text: tokenizer.decode([...tokens]), tokens: tokens.length, ended });
-      });
-      context.report({ done: answers.length, total: prompts.length, what: 'prompts' });
-      await breathe();
-      if (context.shouldStop()) throw stoppedError();
-    }
-    const rows = writeJsonLines(join(context.attemptDir, 'answers.jsonl'), answers);
-    return { files: ['answers.jsonl'], rows: { 'answers.jsonl': rows } };
+  const step = 32;
+  const answers: Answer[] = [];
+  for (let from = 0; from < prompts.length; from += step) {
+    // The whole list is ordered by length inside `generate`; cut here only so that it can be stopped between.
+    const some = prompts.slice(from, from + step);
+    const generations = await generate(
+      policy,
+      some.map(({ tokens }) => Int32Array.from(tokens)),
+      {
+        ...generation,
+        seed: deriveSeed(generation.seed, 'answers', from),
+      },
+    );
+    some.forEach(({ id, text }, i) => {
+      const { tokens, ended } = generations[i] as { tokens: Int32Array; ended: boolean };
+      answers.push({ id, prompt: text, text: tokenizer.decode([...tokens]), tokens: tokens.length, ended });
+    });
+    context.report({ done: answers.length, total: prompts.length, what: 'prompts' });
+    await breathe();
+    if (context.shouldStop()) throw stoppedError();
+  }
+  const rows = writeJsonLines(join(context.attemptDir, 'answers.jsonl'), answers);
+  return { files: ['answers.jsonl'], rows: { 'answers.jsonl': rows } };
+}
+
+/** Trains an arm and at once evaluates it; what was trained is not kept. */
+async function trial(inputs: Inputs, context: UnitContext) {
+  const hyper = inputs.training as unknown as Hyper;
+  const ids = readIds(place(context, 'order'));
+  const held = readIds(place(context, 'heldOut'));
+  const tokens = readTokens(place(context, 'tokens'), [...ids, ...held]);
+  const trained = trainedOf(hyper, deriveSeed(inputs.seed as number, 'training'));
+  return withPolicy(context, place(context, 'model'), trained, async (policy) => {
+    const { records } = await trainHere(context, policy, {
+      pairs: pick(tokens, ids),
+      reference: readReference(place(context, 'reference'), ids),
+      hyper,
+      shuffleSeed: inputs.shuffleSeed as number | null,
+    });
+    const steps = writeJsonLines(
+      join(context.attemptDir, 'losses.jsonl'),
+      records.map(({ loss }) => loss),
+    );
+    const scored = await logProbs(policy, pick(tokens, held), context);
+    const prompts = readPrompts(place(context, 'prompts'));
+    const generation = inputs.generation as unknown as GenerationInputs;
+    const answered = await answersOf(policy, prompts, generation, context);
+    return {
+      files: ['losses.jsonl', ...scored.files, ...answered.files],
+      rows: { 'losses.jsonl': steps, ...scored.rows, ...answered.rows },
+    };
   });
 }
 

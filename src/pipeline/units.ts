@@ -142,3 +142,30 @@ export function answersUnit(
     { tokenizer: base.modelDir, ...(trained === null ? {} : { trained: trained.dir }) },
   );
 }
+
+export interface TrialInputs extends ArmInputs {
+  readonly heldOut: InputFile;
+  readonly prompts: InputFile;
+  readonly generation: GenerationInputs;
+}
+
+/**
+ * An arm that is trained to be judged and not to be kept, in one process: outputs `answers.jsonl` (Answer),
+ * `log-probs.jsonl` of the held-out pairs and `losses.jsonl` (a number a step); no weights.
+ */
+export function trialUnit(base: UnitBase, reference: UnitResult, trial: TrialInputs): UnitSpec {
+  const { hyper, seed, order, shuffleSeed, heldOut, prompts, generation } = trial;
+  return unit(
+    'trial',
+    base,
+    {
+      reference: reference.id,
+      training: hyper,
+      seed,
+      shuffleSeed,
+      generation: { ...generation, stopIds: [...generation.stopIds] },
+    },
+    { order, heldOut, prompts },
+    { reference: resultFile(reference, 'log-probs.jsonl'), tokenizer: base.modelDir },
+  );
+}
