@@ -43,8 +43,8 @@ export function strataWithin(within: Within, { pairs, lengths }: StrataInput): S
  * Quantile bins of the length difference d: N pairs, of which `below` have a smaller d and `equal` the same (this
  * one among them), so that pairs of equal d are never parted. B is at most `MOST_LENGTH_BINS`, and fewer where a bin
  * would have less than `LEAST_LENGTH_BIN` pairs; a bin that ties leave with less joins its neighbour. A selection that
- * keeps the same share of each bin has nearly the distribution of d that all pairs have: exactly over the bins, not
- * within one. Fewer than 2 · `LEAST_LENGTH_BIN` pairs, or one d for nearly all: one bin, and so no matching.
+ * keeps the same share of each bin has nearly the distribution of d that all pairs have: over the bins to within one
+ * pair each, inside a bin not. Fewer than 2 · `LEAST_LENGTH_BIN` pairs, or one d for nearly all: one bin, and so no matching.
  *
  * Our construction. Why lengths: difficult pairs have longer chosen completions (Gao et al. 2025, appendix E), so
  * that keeping the easiest also keeps a length.
@@ -70,18 +70,18 @@ export function lengthStrata(lengths: ReadonlyMap<string, PairLengths>): Strata 
     below += ids.length;
     const last = bins.at(-1);
     if (last === undefined || (last.quantile !== quantile && last.ids.length >= LEAST_LENGTH_BIN)) {
-      bins.push({ quantile, low: difference, high: difference, ids: [...ids] });
+      bins.push({ quantile, low: difference, high: difference, ids });
     } else {
       last.quantile = quantile;
       last.high = difference;
-      last.ids.push(...ids);
+      last.ids = last.ids.concat(ids);
     }
   }
   const last = bins.at(-1);
   const before = bins.at(-2);
   if (last !== undefined && before !== undefined && last.ids.length < LEAST_LENGTH_BIN) {
     before.high = last.high;
-    before.ids.push(...last.ids);
+    before.ids = before.ids.concat(last.ids);
     bins.pop();
   }
   const strata = new Map<string, string>();
