@@ -28,8 +28,16 @@ export { openPolicy, type Policy, type PolicyOptions, type Trained } from './pol
 export type { ArmResult, Comparison, ReportData } from './report/data.ts';
 export { renderReport } from './report/page.ts';
 export { type Config, configJsonSchema, loadConfig } from './run/config.ts';
-export { type ArmName, type ArmPlan, planArm } from './select/arms.ts';
+export { type ArmInput, type ArmName, type ArmPlan, planArm } from './select/arms.ts';
 export { keep } from './select/keep.ts';
+export {
+  lengthStrata,
+  metaStrata,
+  type PairLengths,
+  type Strata,
+  strataWithin,
+  type Within,
+} from './select/strata.ts';
 export { tokenizePairs } from './text/tokenize.ts';
 export type { TokenizedPair } from './text/tokenized.ts';
 export { loadTokenizer, type TextTokenizer } from './text/tokenizer.ts';

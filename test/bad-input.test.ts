@@ -249,6 +249,8 @@ describe('usage that cannot be meant', () => {
     ],
     ['a keep fraction above 1', ['--keep', '1.5'], /selection\.keepFraction.*got 1\.5/],
     ['a keep fraction that is no number', ['--keep', 'abc'], /selection\.keepFraction.*got "abc"/],
+    ['strata that do not exist', ['--within', 'category'], /within.*none, length or meta\.FIELD.*"category"/],
+    ['strata of a field in data without any', ['--within', 'meta.source'], /no meta.*Add a column source/],
     ['a limit of 0', ['--limit', '0'], /limit.*need "a whole number of at least 1 or null", got 0/],
     ['a negative learning rate', ['--learning-rate', '-1'], /training\.learningRate.*number above 0.*got -1/],
     ['an arm that does not exist', ['--arms', 'selected,best'], /arms.*hardest.*got "best"/],

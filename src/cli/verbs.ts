@@ -144,17 +144,18 @@ async function scoreVerb(way: Way): Promise<Said> {
 async function selectVerb(way: Way): Promise<Said> {
   const { kept, threshold } = await way.selected();
   const total = (await way.scored()).difficulties.length;
-  const { keepFraction, direction } = way.config.selection;
+  const { keepFraction, direction, within } = way.config.selection;
   const data = {
     keepFraction,
     direction,
+    ...(within === 'none' ? {} : { within }),
     kept: kept.length,
     dropped: total - kept.length,
     threshold,
     out: way.config.out,
   };
   const text = [
-    `${kept.length} of ${total} pairs kept (${direction}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
+    `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
     `${way.config.out}/selection: selected.jsonl, ledger.jsonl, receipt.json`,
   ].join('\n');
   return { data, text };

@@ -19,21 +19,25 @@ export interface Reliability {
   readonly agreement: readonly (readonly [number, number])[];
 }
 
+export interface ReliabilityOptions {
+  readonly beta: number;
+  readonly keepFraction: number;
+  /** What a selection keeps of ids that are given from easy to hard, of which it keeps `count`; default: the first. */
+  readonly kept?: (order: readonly string[], count: number) => ReadonlySet<string>;
+}
+
 /** Agreement between the seeds of a cross-fit, or between halves of its evidence where there is one seed. */
-export function reliability(
-  scores: readonly ScoreRow[],
-  options: { beta: number; keepFraction: number },
-): Reliability {
+export function reliability(scores: readonly ScoreRow[], options: ReliabilityOptions): Reliability {
   const { between, measurements } = measure(scores, options.beta);
   const ids = [...new Map([...scores].sort((a, b) => a.row - b.row).map(({ id }) => [id, id])).keys()];
   const columns = measurements.map((measurement) => ids.map((id) => measurement.get(id) as number));
-  const kept = columns.map((column) => keptIds(ids, column, options.keepFraction));
+  const kept = columns.map((column) => keptIds(ids, column, options));
   const correlations: (number | null)[] = [];
   const overlaps: (number | null)[] = [];
   for (let a = 0; a < columns.length; a++)
     for (let b = a + 1; b < columns.length; b++) {
       correlations.push(spearman(columns[a] as number[], columns[b] as number[]));
-      overlaps.push(overlap(kept[a] as Set<string>, kept[b] as Set<string>));
+      overlaps.push(overlap(kept[a] as ReadonlySet<string>, kept[b] as ReadonlySet<string>));
     }
   return {
     between,
@@ -71,13 +75,20 @@ function measure(
   };
 }
 
-function keptIds(ids: readonly string[], difficulty: readonly number[], keepFraction: number): Set<string> {
+function keptIds(
+  ids: readonly string[],
+  difficulty: readonly number[],
+  { keepFraction, kept = (order, count) => new Set(order.slice(0, count)) }: ReliabilityOptions,
+): ReadonlySet<string> {
   const order = ids
     .map((_, i) => i)
     .sort((a, b) => (difficulty[a] as number) - (difficulty[b] as number) || a - b);
   // As many as the selection keeps (select/keep.ts).
   const count = Math.max(1, Math.floor(keepFraction * ids.length + 1e-9));
-  return new Set(order.slice(0, count).map((i) => ids[i] as string));
+  return kept(
+    order.map((i) => ids[i] as string),
+    count,
+  );
 }
 
 function meanOrNull(values: readonly (number | null)[]): number | null {

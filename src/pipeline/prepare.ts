@@ -12,6 +12,7 @@ import type { Message, PreferencePair, RefusedRow, Text } from '../pairs/pair.ts
 import { type PairSet, readPairs } from '../pairs/read.ts';
 import { splitHeldOut } from '../pairs/split.ts';
 import { type Config, requireKey } from '../run/config.ts';
+import { type PairLengths, type Strata, strataWithin } from '../select/strata.ts';
 import { tokenizePairs, tokenizePrompts } from '../text/tokenize.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
@@ -38,6 +39,8 @@ export interface Prepared {
   /** Pairs for difficulty, selection and training, in the order of the input. */
   readonly pool: readonly UsedPair[];
   readonly heldOut: readonly UsedPair[];
+  /** Of the pool's pairs; null: the keep fraction is that of the whole pool. */
+  readonly strata: Strata | null;
   readonly prompts: readonly EvaluationPrompt[];
   /** To choose the learning rate on; none: it is chosen by held-out loss. */
   readonly tuningPrompts: readonly EvaluationPrompt[];
@@ -91,6 +94,8 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
   });
   const pool = split.pool.map(used);
   const heldOut = split.heldOut.map(used);
+  // Before any work: a field that no pair has would be told only after scoring.
+  const strata = strataWithin(config.selection.within, { pairs: split.pool, lengths: lengthsOf(pool) });
   const { prompts: file, tuningPrompts: tuningFile } = config.evaluation;
   const asPrompts = (texts: PromptTexts) => fitPrompts(config, texts, tokenizer, policy, vocabSize);
   const prompts = asPrompts(file === null ? promptsOfPairs(split.heldOut) : await readPromptFile(file));
@@ -135,12 +140,23 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
     refused,
     pool,
     heldOut,
+    strata,
     prompts,
     tuningPrompts,
     promptsCut,
     notes,
     base,
   };
+}
+
+/** Completion lengths in tokens, by id. */
+export function lengthsOf(pairs: readonly UsedPair[]): ReadonlyMap<string, PairLengths> {
+  return new Map(
+    pairs.map(({ tokens: { id, chosen, rejected } }) => [
+      id,
+      { chosen: chosen.length, rejected: rejected.length },
+    ]),
+  );
 }
 
 /** Weights are rounded to integers once: they must not change, and what multiplies integers fast is the CPU. */

@@ -15,13 +15,15 @@ import type { PreferencePair } from '../pairs/pair.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
-import { keep } from '../select/keep.ts';
+import { type KeepOptions, keep } from '../select/keep.ts';
 import { ledger } from '../select/ledger.ts';
+import { firstWithin } from '../select/quota.ts';
+import { strataCounts } from '../select/strata.ts';
 import { totalSteps } from '../train/optimise.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
-import { generationInputs, type Prepared, readUsable } from './prepare.ts';
+import { generationInputs, lengthsOf, type Prepared, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
@@ -70,7 +72,7 @@ export interface Evaluated {
 
 /** Reference log-probabilities, learning rate, cross-fit; writes `scores.jsonl`, `difficulty.jsonl`, `reliability.json`. */
 export async function score(prepared: Prepared, context: StageContext): Promise<Scored> {
-  const { config, base, pool } = prepared;
+  const { config, base, pool, strata } = prepared;
   needMemory(config, runMemory(prepared));
   const costs: StageCost[] = [];
   const { folds, seeds, checkpoints, precision } = config.difficulty;
@@ -123,7 +125,11 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
     .flatMap((result) => [...parseLines<ScoreRow>(resultFile(result, 'scores.jsonl'))])
     .sort((a, b) => a.row - b.row || a.seed - b.seed || a.checkpoint - b.checkpoint);
   const difficulties = aggregate(scores);
-  const agreement = reliability(scores, { beta: hyper.beta, keepFraction: config.selection.keepFraction });
+  const agreement = reliability(scores, {
+    beta: hyper.beta,
+    keepFraction: config.selection.keepFraction,
+    kept: (order, count) => firstWithin(order, count, strata),
+  });
   writeJsonLines(join(context.runDir, 'scores.jsonl'), scores);
   writeJsonLines(join(context.runDir, 'difficulty.jsonl'), difficulties);
   const { agreement: _, ...summary } = agreement;
@@ -141,9 +147,9 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
 
 /** Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`. */
 export function select(prepared: Prepared, scored: Scored, context: StageContext): Selected {
-  const { config, heldOut, refused, base, source } = prepared;
-  const options = { ...config.selection, seed: config.seed };
-  const kept = keep(scored.difficulties, options);
+  const { config, heldOut, refused, base, source, strata } = prepared;
+  const options = keepOptions(config);
+  const kept = keep(scored.difficulties, options, strata);
   const threshold = kept.reduce(
     (most, { difficulty }) => Math.max(most, difficulty),
     Number.NEGATIVE_INFINITY,
@@ -162,7 +168,7 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
   const held = heldOut.map(({ tokens: { id, row } }) => ({ id, row }));
   writeJsonLines(
     join(folder, 'ledger.jsonl'),
-    ledger({ difficulties: scored.difficulties, kept, heldOut: held, refused, options }),
+    ledger({ difficulties: scored.difficulties, kept, heldOut: held, refused, options, strata }),
   );
   writeJson(join(folder, 'receipt.json'), {
     version: VERSION,
@@ -171,7 +177,11 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
     tokens: base.tokens.hash,
     training: scored.hyper,
     difficulty: { ...config.difficulty, scores: hashOfList(scored.scores as unknown as Json[]) },
-    selection: options,
+    selection: {
+      ...options,
+      // Of each stratum how many pairs there were, and how many were kept.
+      ...(strata === null ? {} : { within: config.selection.within, strata: strataCounts(strata, keptIds) }),
+    },
     evaluation: { heldOut: config.evaluation.heldOut, seed: config.seed },
     kept: kept.length,
     dropped: scored.difficulties.length - kept.length,
@@ -182,14 +192,18 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
   return { kept, threshold };
 }
 
+function keepOptions({ selection: { keepFraction, direction }, seed }: Config): KeepOptions {
+  return { keepFraction, direction, seed };
+}
+
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
 export async function train(prepared: Prepared, scored: Scored, context: StageContext): Promise<Trained> {
-  const { config, base } = prepared;
+  const { config, base, pool, strata } = prepared;
   const costs: StageCost[] = [];
-  const selection = { ...config.selection, seed: config.seed };
+  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata };
   const plans = config.arms.flatMap((name: ArmName) =>
     Array.from({ length: config.trainingSeeds }, (_, i) =>
-      planArm(name, scored.difficulties, selection, config.seed + i),
+      planArm(name, input, keepOptions(config), config.seed + i),
     ),
   );
   const specs = plans.map((plan) =>

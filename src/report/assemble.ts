@@ -98,6 +98,7 @@ export function assemble(results: Results): ReportData {
       kept: selected.kept.length,
       dropped: pool.length - selected.kept.length,
       direction: config.selection.direction,
+      ...(config.selection.within === 'none' ? {} : { within: config.selection.within }),
       threshold: selected.threshold,
       lengths: { pool: meanLengths(pool), kept: meanLengths(kept) },
     },

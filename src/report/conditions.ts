@@ -49,6 +49,7 @@ function dataTable({ model, data, pairs, difficulty, selection, version, seed }:
     [word('scoring'), both(scoring)],
     [word('keepFraction'), html`${keepPercent(selection.keepFraction)}`],
     [word('direction'), both(term(selection.direction))],
+    ...(selection.within === undefined ? [] : [[word('within'), both(term(selection.within))] as const]),
     [word('keptPairs'), html`${count(selection.kept)} / ${count(selection.kept + selection.dropped)}`],
     [word('seed'), html`${String(seed)}`],
     [word('version'), html`${version}`],

@@ -61,6 +61,8 @@ export interface ReportData {
     readonly kept: number;
     readonly dropped: number;
     readonly direction: string;
+    /** Strata of which each keeps the same share: `length`, or `meta.` and a field; left out where all pairs are one. */
+    readonly within?: string;
     /** Largest difficulty kept. */
     readonly threshold: number;
     /** Mean completion length in tokens, before and after selection. */
@@ -76,7 +78,7 @@ export interface ReportData {
 }
 
 export interface ArmResult {
-  /** start (the model before training), selected, full, random, hardest, easiest-shuffled, … */
+  /** start (the model before training), selected, full, random, hardest, easiest-shuffled, length-matched, shortest, … */
   readonly name: string;
   readonly pairs: number;
   readonly steps: number;
@@ -110,4 +112,9 @@ export interface Comparison {
   /** a minus b. */
   readonly difference: Interval;
   readonly n: number;
+}
+
+/** Whether one value of the difficulty parts kept from not kept: only where the easiest of all pairs are kept. */
+export function hasOneCut({ direction, within }: ReportData['selection']): boolean {
+  return direction === 'easiest' && within === undefined;
 }

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { type Bin, histogram } from '../stats/histogram.ts';
-import type { ReportData } from './data.ts';
+import { hasOneCut, type ReportData } from './data.ts';
 import { fixed, keepPercent, known } from './numbers.ts';
 import { bilingual, type Chart, draw } from './plot.ts';
 import { words } from './words.ts';
@@ -9,8 +9,7 @@ const BINS = 48;
 /** How the difficulty is spread, with the cut and the loss of a guess. */
 export function difficultyChart({ difficulty, selection }: ReportData): Chart | null {
   if (difficulty.values.length === 0) return null;
-  // Only a selection of the easiest pairs has one value that parts kept from not kept.
-  const cut = selection.direction === 'easiest' ? selection.threshold : Number.POSITIVE_INFINITY;
+  const cut = hasOneCut(selection) ? selection.threshold : Number.POSITIVE_INFINITY;
   const bins = histogramAround(difficulty.values, cut);
   const width = bins[0]!.high - bins[0]!.low || 1;
   const bars = bins.flatMap(({ low, high, count }) => {

@@ -22,6 +22,31 @@ export function sideEffects(data: ReportData, metric: Comparison['metric']): Sen
   ].filter((sentence) => sentence !== null);
 }
 
+/**
+ * Whether a gain over random pairs is one of difficulty or of length: random pairs with the selection's distribution
+ * of length differences share its lengths and nothing else.
+ */
+export function lengthEffect(random: Comparison | undefined, matched: Comparison | undefined): Sentence[] {
+  if (findingOf(random) !== 'better') return [];
+  const finding = findingOf(matched);
+  if (finding === 'unknown') return [];
+  return finding === 'better'
+    ? [
+        say(
+          'good',
+          'The selection also beats random pairs of the same lengths: its gain is not one of length alone.',
+          '長さをそろえた無作為なペアと比べても改善しており、効果は長さだけによるものではありません。',
+        ),
+      ]
+    : [
+        say(
+          'warn',
+          'Against random pairs of the same lengths no gain is seen: what the selection gained may come from the lengths of its pairs, not from their difficulty.',
+          '長さをそろえた無作為なペアに対する改善は確認できません。選別の効果は難易度ではなく、採用ペアの長さによる可能性があります。',
+        ),
+      ];
+}
+
 /** Comparisons in which the selected arm's answers are less often right, the start model aside. */
 export function correctnessLosses(data: ReportData): Comparison[] {
   return data.comparisons.filter(

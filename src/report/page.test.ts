@@ -126,6 +126,17 @@ describe('renderReport', () => {
     expect(reportText({ ...data, arms, selection })).not.toMatch(/NaN|Mean answer length/);
   });
 
+  test('a selection within strata has no one cut, and says within what; other arms have names in words', () => {
+    const data = fixtureReport();
+    const arms = data.arms.map((arm) => (arm.name === 'hardest' ? { ...arm, name: 'shortest' } : arm));
+    const { markup } = page({ ...data, arms, selection: { ...data.selection, within: 'length' } });
+    expect(markup).not.toMatch(/Blue: at or below|cut \d|The cut of this selection/);
+    expect(page(data).markup).toMatch(/Blue: at or below/);
+    for (const text of ['length difference', '長さの差', 'shortest, same number', '短い回答のみ（同数）'])
+      expect(markup).toContain(text);
+    expect(page(data).markup).not.toContain('Same share of each');
+  });
+
   test('a loss that is not finite is a dash with a reason, on the page and in the text', () => {
     const data = fixtureReport();
     const arms = data.arms.map((arm) =>

@@ -1,5 +1,5 @@
 import { spearmanBrown } from '../stats/correlation.ts';
-import type { ReportData } from './data.ts';
+import { hasOneCut, type ReportData } from './data.ts';
 import { fixed, keepPercent, known, percent } from './numbers.ts';
 import { type Sentence, say } from './sentences.ts';
 
@@ -79,7 +79,7 @@ export function reliability(data: ReportData): Sentence[] {
   const pairs = fixed(difficulty.values.length, 0);
   const below = percent(difficulty.shareBelowLn2);
   const cut =
-    selection.direction === 'easiest' && known(selection.threshold)
+    hasOneCut(selection) && known(selection.threshold)
       ? {
           en: ` The cut of this selection is ${fixed(selection.threshold, 3)}.`,
           ja: `今回の選別のしきい値は ${fixed(selection.threshold, 3)} です。`,

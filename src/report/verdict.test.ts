@@ -182,3 +182,19 @@ describe('findingOf', () => {
     expect(findingOf(undefined)).toBe('unknown');
   });
 });
+
+describe('a gain of length', () => {
+  const matched = (difference: [number, number] | null, random: [number, number] = [0.05, 0.02]) =>
+    withComparison(winRates(random, [0.01, 0.02]), 'winRate', 'length-matched', difference);
+
+  test('is told from one of difficulty where random pairs of the same lengths were trained on', () => {
+    expect(english(matched([0.04, 0.02]))).toContain('also beats random pairs of the same lengths');
+    expect(english(matched([0.01, 0.02]))).toContain('may come from the lengths of its pairs');
+    expect(english(matched([0.01, 0.02]))).toContain('“selected” minus “random, same lengths”: +1.0 points');
+  });
+
+  test('is not spoken of without that arm, or without a gain', () => {
+    for (const data of [matched(null), matched([0.01, 0.02], [0, 0.02])])
+      expect(english(data)).not.toMatch(/may come from the lengths|also beats random pairs/);
+  });
+});

@@ -1,6 +1,6 @@
 import { advice, FEW_PROMPTS } from './advice.ts';
 import type { Comparison, ReportData } from './data.ts';
-import { correctnessLosses, sideEffects } from './effects.ts';
+import { correctnessLosses, lengthEffect, sideEffects } from './effects.ts';
 import { type Evidence, headlineOf, type Outcome, outcomeOf, titleOf } from './headline.ts';
 import { count, keepPercent } from './numbers.ts';
 import { isUnreliable, reliability } from './reliability.ts';
@@ -40,7 +40,9 @@ export function verdict(data: ReportData): Verdict {
   const outcome = nothingSelected ? 'nothing-selected' : outcomeOf(evidence);
   const secondary =
     metric === 'winRate' ? [] : (['random', 'full'] as const).map((b) => compared(b, 'heldOutLoss'));
-  const shown = [compared('random'), compared('full'), ...secondary, ...losses].filter(
+  // Where they were trained: what only lengths, or short answers alone, would have done.
+  const byLength = [compared('length-matched'), compared('shortest')];
+  const shown = [compared('random'), compared('full'), ...byLength, ...secondary, ...losses].filter(
     (c) => c !== undefined,
   );
   const main = compared('random') ?? compared('full');
@@ -51,6 +53,7 @@ export function verdict(data: ReportData): Verdict {
     ...(isUnreliable(data) ? trust.slice(0, 1) : []),
     ...withoutJudge(metric),
     ...shown.map(differenceSentence),
+    ...lengthEffect(compared('random'), compared('length-matched')),
     ...sideEffects(data, metric),
     ...limits(data, main),
   ];

@@ -94,6 +94,7 @@ export const words = {
   keptPairs: { en: 'Pairs kept', ja: '採用したペア' },
   keepFraction: { en: 'Keep fraction', ja: '採用率' },
   direction: { en: 'Direction', ja: '選別の向き' },
+  within: { en: 'Same share of each', ja: '層別（同じ採用率）' },
   scoring: { en: 'Scoring', ja: '難易度の測定' },
   seeds: { en: 'seeds', ja: 'シード' },
   checkpoints: { en: 'checkpoints', ja: 'チェックポイント' },
@@ -120,6 +121,7 @@ const ARMS: Readonly<Record<string, Both>> = {
   hardest: { en: 'hardest, same number', ja: '高難度のみ（同数）' },
   'easiest-shuffled': { en: 'selected, shuffled', ja: '選別（順序なし）' },
   'length-matched': { en: 'random, same lengths', ja: '無作為（長さ一致）' },
+  shortest: { en: 'shortest, same number', ja: '短い回答のみ（同数）' },
 };
 
 /** The arm's name in words; an arm that the dictionary does not know keeps its own name. */
@@ -141,6 +143,7 @@ const TERMS: Readonly<Record<string, Both>> = {
   easiest: { en: 'easiest', ja: '易しい方から' },
   hardest: { en: 'hardest', ja: '難しい方から' },
   random: { en: 'random', ja: '無作為' },
+  length: { en: 'length difference', ja: '長さの差' },
   'easy to hard': { en: 'easy to hard', ja: '易しい順' },
   'as selected': { en: 'as selected', ja: '選別時のまま' },
   shuffled: { en: 'shuffled', ja: '無作為' },

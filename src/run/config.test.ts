@@ -34,7 +34,7 @@ describe('loadConfig', () => {
     expect(config.text).toEqual({ maxLength: 1024, maxPromptLength: 512, onLong: 'cut-prompt-start' });
     expect(config.training).toMatchObject({ beta: 0.01, rank: 16, alpha: 16, epochs: 1, warmupRatio: 0.1 });
     expect(config.difficulty).toEqual({ folds: 2, seeds: 1, checkpoints: 1, precision: 'f32' });
-    expect(config.selection).toEqual({ keepFraction: 0.5, direction: 'easiest' });
+    expect(config.selection).toEqual({ keepFraction: 0.5, direction: 'easiest', within: 'none' });
     expect(load('')).toEqual({ ...config, out: join(root, 'winnow-run') });
     expect(load('training:\n  # beta: 0.1\n')).toEqual(load(''));
   });
@@ -95,13 +95,19 @@ describe('a fault in winnow.yaml', () => {
   it('is found inside lists and sections', () => {
     const error = fault('arms:\n  - full\n  - ful\n');
     expect(error.fields).toMatchObject({ line: 3, column: 5, key: 'arms', got: 'ful' });
-    expect(error.fields.need).toMatch(/^a list of selected, full, .* or easiest-shuffled$/);
+    expect(error.fields.need).toMatch(
+      /^a list of selected, full, .* easiest-shuffled, length-matched or shortest$/,
+    );
     expect(fault('training: 5').message).toMatch(
       /training cannot have this value \(need "a section of keys", got 5\)/,
     );
     expect(fault('training:\n  learningRate: fast').fields.need).toBe(
       'a number above 0, a list of numbers above 0 or auto',
     );
+    const within = fault('selection: {within: category}');
+    expect(within.fields).toMatchObject({ key: 'selection.within', got: 'category' });
+    expect(within.fields.need).toBe('none, length or meta.FIELD');
+    expect(fault('selection: {within: meta.}').fields.key).toBe('selection.within');
     expect(fault('seed: .nan').fields.line).toBe(1);
     expect(fault('arms: [full, full]').message).toContain('arms names an arm twice');
   });

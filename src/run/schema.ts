@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-const ARMS = ['selected', 'full', 'random', 'hardest', 'easiest-shuffled'] as const;
+const DEFAULT_ARMS = ['selected', 'full', 'random', 'hardest', 'easiest-shuffled'] as const;
+const ARMS = [...DEFAULT_ARMS, 'length-matched', 'shortest'] as const;
 
 const fraction = z.number().gt(0).lt(1);
 const count = z.int().min(1);
@@ -161,6 +162,16 @@ const selection = z.strictObject({
     .describe(
       'Which pairs are kept. The paper keeps the easiest and trains on them from easy to hard (Algorithm 1).',
     ),
+  within: z
+    .union([
+      z.literal('none'),
+      z.literal('length'),
+      z.templateLiteral(['meta.', z.string().min(1)]).meta({ title: 'meta.FIELD' }),
+    ])
+    .default('none')
+    .describe(
+      'Strata of which each keeps the same share, so that the selection empties no category and prefers no length. none: one share of all pairs, as in the paper. length: up to ten quantile bins of the length difference, chosen minus rejected in tokens. meta.FIELD: the values of a further column of the data, such as its source. Our addition.',
+    ),
 });
 
 const evaluation = z.strictObject({
@@ -254,9 +265,9 @@ export const configSchema = z.strictObject({
     .array(z.enum(ARMS))
     .min(1)
     .refine(distinct, 'names an arm twice')
-    .default([...ARMS])
+    .default([...DEFAULT_ARMS])
     .describe(
-      'Trainings that are compared, all with the same hyper-parameters; full: all pairs; the others have the size of selected.',
+      'Trainings that are compared, all with the same hyper-parameters; full: all pairs; the others have the size of selected. Beside the default, length-matched: random pairs with the selection’s distribution of length differences, which tells an effect of length from one of difficulty; shortest: the shortest chosen completions (paper, Fig. 12).',
     ),
   trainingSeeds: count
     .default(1)

@@ -4,6 +4,7 @@ import { configSchema } from './schema.ts';
 /** The parts of a JSON Schema that {@link typeInWords} and the walk over the keys need. */
 export interface SchemaNode {
   readonly type?: string | readonly string[];
+  readonly title?: string;
   readonly description?: string;
   readonly default?: unknown;
   readonly enum?: readonly unknown[];
@@ -59,6 +60,8 @@ export function explainConfig(): string {
 /** What a key may be, e.g. `a number above 0, a list of numbers above 0 or auto`. */
 export function typeInWords(node: SchemaNode, plural = false): string {
   if (node.anyOf !== undefined) return either(node.anyOf.map((option) => typeInWords(option, plural)));
+  // Of a text that must look like something: what it looks like.
+  if (node.title !== undefined && node.type === 'string') return node.title;
   if (node.enum !== undefined) return either(node.enum.map(String));
   if (node.const !== undefined) return String(node.const);
   if (node.properties !== undefined) return 'a section of keys';

@@ -1,9 +1,18 @@
-import { deriveSeed } from '../base/random.ts';
+import { inputError } from '../base/errors.ts';
+import { deriveSeed, Random } from '../base/random.ts';
 import type { DifficultyRow } from '../difficulty/scores.ts';
-import { type KeepOptions, keep } from './keep.ts';
+import { type KeepOptions, keep, keptCount } from './keep.ts';
+import { lengthStrata, type PairLengths, type Strata, stratumOf } from './strata.ts';
 
 /** What is compared: trainings that differ in their pairs and order, and in nothing else. */
-export type ArmName = 'selected' | 'full' | 'random' | 'hardest' | 'easiest-shuffled';
+export type ArmName =
+  | 'selected'
+  | 'full'
+  | 'random'
+  | 'hardest'
+  | 'easiest-shuffled'
+  | 'length-matched'
+  | 'shortest';
 
 export interface ArmPlan {
   readonly name: ArmName;
@@ -15,47 +24,109 @@ export interface ArmPlan {
   readonly seed: number;
 }
 
+/** What is known of the pairs that arms are made from. */
+export interface ArmInput {
+  readonly difficulties: readonly DifficultyRow[];
+  /** Of every pair, by id; for `length-matched` and `shortest`. */
+  readonly lengths: ReadonlyMap<string, PairLengths>;
+  /** Those that the selection was made within, or null. */
+  readonly strata: Strata | null;
+}
+
 /**
  * The pairs and order of an arm. `selected` is the selection itself; the controls are `full` (all pairs),
- * `random` (as many pairs as selected, drawn anew for each seed), `hardest` (as many of the hardest) and
- * `easiest-shuffled` (as many of the easiest, without the curriculum); controls train in random order.
+ * `random` (as many pairs as selected, drawn anew for each seed), `hardest` (as many of the hardest),
+ * `easiest-shuffled` (as many of the easiest, without the curriculum), `length-matched` (as many at random, with
+ * the selection's numbers in the bins of the length difference, see `lengthStrata`) and `shortest` (as many with the
+ * shortest chosen completions; Gao et al. 2025, Fig. 12: "chosen length"). Controls train in random order. Where the
+ * selection is made within strata, so are `random`, `hardest` and `easiest-shuffled`: they differ in difficulty, not
+ * in what the strata hold. `length-matched` and `shortest` are drawn from all pairs.
+ *
+ * @throws inputError as `keep` does, and `no-length` for a pair whose lengths an arm needs and `lengths` lacks.
  */
-export function planArm(
-  name: ArmName,
-  difficulties: readonly DifficultyRow[],
-  selection: KeepOptions,
-  seed: number,
-): ArmPlan {
+export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, seed: number): ArmPlan {
+  const { difficulties, strata } = input;
   const shuffleSeed = deriveSeed(seed, 'arm', name);
-  const ids = (rows: readonly DifficultyRow[]) => rows.map(({ id }) => id);
-  const control = (direction: KeepOptions['direction']): ArmPlan => ({
+  const control = (rows: readonly DifficultyRow[]): ArmPlan => ({
     name,
-    ids: ids(keep(difficulties, { ...selection, direction, seed: shuffleSeed })),
+    ids: idsOf(rows),
     shuffleSeed,
     order: 'shuffled',
     seed,
   });
+  const kept = (direction: KeepOptions['direction']) =>
+    keep(difficulties, { ...selection, direction, seed: shuffleSeed }, strata);
   switch (name) {
     case 'selected':
       return {
         name,
-        ids: ids(keep(difficulties, selection)),
+        ids: idsOf(keep(difficulties, selection, strata)),
         shuffleSeed: null,
         order: selection.direction === 'random' ? 'as selected' : 'easy to hard',
         seed,
       };
     case 'full':
-      return fullArm(ids(difficulties), seed);
+      return fullArm(idsOf(difficulties), seed);
     case 'random':
-      return control('random');
+      return control(kept('random'));
     case 'hardest':
-      return control('hardest');
+      return control(kept('hardest'));
     case 'easiest-shuffled':
-      return control('easiest');
+      return control(kept('easiest'));
+    case 'length-matched':
+      return control(lengthMatched(input, keep(difficulties, selection, strata), shuffleSeed));
+    case 'shortest':
+      return control(shortest(input, keptCount(difficulties.length, selection.keepFraction)));
   }
 }
 
 /** The arm of all pairs, given in the order of the input; it needs no difficulty. */
 export function fullArm(ids: readonly string[], seed: number): ArmPlan {
   return { name: 'full', ids, shuffleSeed: deriveSeed(seed, 'arm', 'full'), order: 'shuffled', seed };
+}
+
+function idsOf(rows: readonly DifficultyRow[]): string[] {
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * At random from all pairs, as many from each bin of the length difference as the selection has there. Selected pairs
+ * may be drawn too, as in `random`: of a bin that the selection keeps whole there is nothing else to draw.
+ */
+function lengthMatched(
+  { difficulties, lengths }: ArmInput,
+  selected: readonly DifficultyRow[],
+  seed: number,
+): DifficultyRow[] {
+  const bins = lengthStrata(new Map(difficulties.map(({ id }) => [id, lengthsOf(lengths, id)])));
+  const wanted = new Map<string, number>();
+  for (const { id } of selected) {
+    const bin = stratumOf(bins, id);
+    wanted.set(bin, 1 + (wanted.get(bin) ?? 0));
+  }
+  return new Random(seed, 'length-matched').shuffle(difficulties).filter(({ id }) => {
+    const bin = stratumOf(bins, id);
+    const left = wanted.get(bin) ?? 0;
+    wanted.set(bin, left - 1);
+    return left > 0;
+  });
+}
+
+/** The pairs with the fewest tokens in the chosen completion; equal ones in the order of the input. */
+function shortest({ difficulties, lengths }: ArmInput, count: number): DifficultyRow[] {
+  return difficulties
+    .map((pair) => ({ pair, tokens: lengthsOf(lengths, pair.id).chosen }))
+    .sort((a, b) => a.tokens - b.tokens || a.pair.row - b.pair.row)
+    .slice(0, count)
+    .map(({ pair }) => pair);
+}
+
+function lengthsOf(lengths: ArmInput['lengths'], id: string): PairLengths {
+  const found = lengths.get(id);
+  if (found !== undefined) return found;
+  throw inputError('no-length', 'the lengths of a pair are not known', {
+    got: id,
+    need: 'tokens of the chosen and the rejected completion of every scored pair',
+    remedy: 'Give the lengths of all pairs, or leave out the arms length-matched and shortest',
+  });
 }

@@ -114,6 +114,21 @@ describe('ledger', () => {
     expect(reasons).toContain(`drop: ${dropped} (keep fraction 0.5)`);
   });
 
+  it('within strata: the reason holds the rank within the stratum and how many were kept there', () => {
+    const parts = inputOf(['scored', 'scored', 'scored', 'scored', 'scored', 'scored'], 3);
+    const strata = new Map(parts.difficulties.map(({ id, rank }) => [id, rank > 2 ? 'meta.a "x"' : 'rest']));
+    const kept = keep(parts.difficulties, options, strata);
+    const rows = ledger({ ...parts, kept, options, strata }).sort((a, b) => Number(a.rank) - Number(b.rank));
+    expect(rows.map(({ decision, reason }) => `${decision}: ${reason}`)).toEqual([
+      'keep: rank 1 of 6, rank 1 of 2 within rest: one of the easiest 1 there (keep fraction 0.5)',
+      'drop: rank 2 of 6, rank 2 of 2 within rest: not one of the easiest 1 there (keep fraction 0.5)',
+      'keep: rank 3 of 6, rank 1 of 4 within meta.a "x": one of the easiest 2 there (keep fraction 0.5)',
+      'keep: rank 4 of 6, rank 2 of 4 within meta.a "x": one of the easiest 2 there (keep fraction 0.5)',
+      'drop: rank 5 of 6, rank 3 of 4 within meta.a "x": not one of the easiest 2 there (keep fraction 0.5)',
+      'drop: rank 6 of 6, rank 4 of 4 within meta.a "x": not one of the easiest 2 there (keep fraction 0.5)',
+    ]);
+  });
+
   it('random: the number drawn is not told as the number drawn from', () => {
     const parts = inputOf(['scored', 'scored', 'scored', 'scored'], 3);
     const choice = { ...options, direction: 'random' } as const;
