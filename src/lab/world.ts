@@ -125,11 +125,11 @@ function checkOptions(
   baseAnswers: readonly (readonly BaseAnswer[])[] | undefined,
 ): void {
   for (const [name, value, least] of [
-    ['conflict', conflict, -1],
+    ['conflict', conflict, -1.25],
     ['hardness', hardness, 0],
     ['labelNoise', labelNoise, 0],
   ] as const) {
-    if (!(value >= least && value <= 1)) {
+    if (!(value >= least && value <= 1.25)) {
       throw inputError('lab-setting-out-of-range', `the world's ${name} is out of range`, {
         got: value,
         need: `a number from ${least} to 1`,

@@ -81,6 +81,8 @@ export interface ArmTrial {
 /** What every run of the lab has in common (β, batch and full-parameter training are the first study's). */
 export const LAB_TRAINING = { 'training.method': 'full', 'training.batchSize': 32 } as const;
 export const LAB_BETA = 0.1;
+/** Answers are drawn from the model as it is: greedy ones show any leaning of style as all of it. */
+export const LAB_TEMPERATURE = 1;
 
 /** Makes the world's files, and scores its pairs. */
 export async function openReplicate(context: StageContext, options: ReplicateOptions): Promise<Replicate> {
@@ -106,6 +108,7 @@ export async function openReplicate(context: StageContext, options: ReplicateOpt
     'evaluation.tuningPrompts': world.tuningFile,
     'evaluation.maxPrompts': Math.max(scale.evaluationPrompts, scale.tuningPrompts),
     'evaluation.maxNewTokens': ANSWER_TOKENS,
+    'evaluation.temperature': LAB_TEMPERATURE,
     'evaluation.judge': labJudge.name,
   });
   const prepared = await prepare(config, context.runDir);
