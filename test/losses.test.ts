@@ -1,8 +1,20 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { dpoLoss, implicitMargin } from '../src/train/preference-loss.ts';
-import { argumentsOf, readRows, readScores, tinyWorld, unitsOf, winnow, winnowOk } from './tiny-world.ts';
+import {
+  argumentsOf,
+  isDone,
+  readRows,
+  readScores,
+  readText,
+  start,
+  tinyWorld,
+  unitsOf,
+  until,
+  winnow,
+  winnowOk,
+} from './tiny-world.ts';
 
 const world = tinyWorld('losses');
 const FILES = ['scores.jsonl', 'arms/selected/adapter_model.safetensors', 'arms/selected/steps.jsonl'];
@@ -13,11 +25,17 @@ interface Line {
   readonly tokens?: { readonly chosen: number[]; readonly rejected: number[] };
 }
 
+const SAMPO = ['loss=sampo', 'anchorWeight=0.1', 'epochs=4'];
+
+function argumentsTo(out: string, keys: readonly string[], workers = 2): string[] {
+  const more = keys.flatMap((key) => ['--set', `training.${key}`]);
+  return argumentsOf('train', world, { out, seeds: 1, arms: 'selected', workers, more });
+}
+
 /** Trains one arm with these keys; the files that say how. */
 async function run(name: string, keys: readonly string[], workers = 2): Promise<Record<string, string>> {
   const out = join(world.dir, name);
-  const more = keys.flatMap((key) => ['--set', `training.${key}`]);
-  await winnowOk(argumentsOf('train', world, { out, seeds: 1, arms: 'selected', workers, more }));
+  await winnowOk(argumentsTo(out, keys, workers));
   return Object.fromEntries(FILES.map((file) => [file, readFileSync(join(out, file), 'latin1')]));
 }
 
@@ -25,13 +43,17 @@ async function run(name: string, keys: readonly string[], workers = 2): Promise<
 function referenceOf(name: string): Line[] {
   const units = unitsOf(join(world.dir, name), 'reference');
   expect(units).toHaveLength(1);
-  const done = JSON.parse(readFileSync(join(units[0] as string, 'done.json'), 'utf8')) as { attempt: string };
+  const done = JSON.parse(readFileSync(join(units[0] as string, 'DONE.json'), 'utf8')) as { attempt: string };
   return readRows<Line>(units[0] as string, 'attempts', done.attempt, 'log-probs.jsonl');
 }
 
 let plain: Record<string, string>;
+let sampo: Record<string, string>;
+let sampoSteps = 0;
 beforeAll(async () => {
   plain = await run('plain', []);
+  sampo = await run('sampo', SAMPO);
+  sampoSteps = readRows(world.dir, 'sampo', 'arms/selected/steps.jsonl').length;
 });
 
 describe('a run with a corrected loss', () => {
@@ -45,9 +67,8 @@ describe('a run with a corrected loss', () => {
   });
 
   it('SamPO trains otherwise, the same again with one worker, and scores by DPO’s own loss', async () => {
-    const first = await run('sampo', ['loss=sampo', 'anchorWeight=0.1']);
-    for (const file of FILES) expect(first[file]).not.toBe(plain[file]);
-    expect(await run('sampo-again', ['loss=sampo', 'anchorWeight=0.1'], 1)).toEqual(first);
+    for (const file of FILES) expect(sampo[file]).not.toBe(plain[file]);
+    expect(await run('sampo-again', SAMPO, 1)).toEqual(sampo);
     for (const row of readScores(join(world.dir, 'sampo'))) {
       const margin = implicitMargin(
         {
@@ -60,6 +81,29 @@ describe('a run with a corrected loss', () => {
       );
       expect(row.loss).toBe(dpoLoss(margin));
     }
+  });
+
+  it('SamPO, killed in its second epoch or later: the same bytes in the end', async () => {
+    const out = join(world.dir, 'sampo-killed');
+    const { process: driver, ended } = start(argumentsTo(out, SAMPO), {
+      env: { WINNOW_CHECKPOINT_SECONDS: '0' },
+      group: true,
+    });
+    const unit = await until('a checkpoint of the second epoch', () =>
+      unitsOf(out, 'training').find((folder) =>
+        (readdirSync(folder, { recursive: true }) as string[]).some((path) => {
+          const step = /checkpoints\/step-(\d+)\/CHECKPOINT\.json$/.exec(path)?.[1];
+          return step !== undefined && Number(step) > sampoSteps / 4;
+        }),
+      ),
+    );
+    process.kill(-(driver.pid as number), 'SIGKILL');
+    expect((await ended).signal).toBe('SIGKILL');
+    expect(isDone(unit)).toBe(false);
+    expect(await run('sampo-killed', SAMPO)).toEqual(sampo);
+    const { attempt } = JSON.parse(readText(unit, 'DONE.json')) as { attempt: string };
+    const { checkpointFrom } = JSON.parse(readText(unit, 'attempts', attempt, 'attempt.json'));
+    expect(checkpointFrom).toMatch(/step-\d+$/);
   });
 
   it('is refused before any work where α means nothing', async () => {
