@@ -41,5 +41,7 @@ export {
 export { tokenizePairs } from './text/tokenize.ts';
 export type { TokenizedPair } from './text/tokenized.ts';
 export { loadTokenizer, type TextTokenizer } from './text/tokenizer.ts';
-export { scorePairs, trainPreference } from './train/preference.ts';
+export { LOSSES, type LossName, type PreferenceLoss } from './train/losses.ts';
+export type { LossSettings, PairReference } from './train/pair-loss.ts';
+export { type PairScore, type PreferenceTraining, scorePairs, trainPreference } from './train/preference.ts';
 export { dpoLoss, implicitMargin, type PairLogProbs } from './train/preference-loss.ts';

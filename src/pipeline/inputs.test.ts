@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../base/hash.ts';
 import { writeJsonLines } from '../base/json.ts';
+import { Random } from '../base/random.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import {
+  logProbLine,
   readIds,
   readPrompts,
   readReference,
@@ -104,5 +106,18 @@ describe('input files', () => {
     writeJsonLines(path, rows);
     expect([...readReference(path)]).toEqual(rows.map((row) => [row.id, row]));
     expect([...readReference(path, [rows[1]?.id as string]).values()]).toEqual([rows[1]]);
+  });
+
+  it('give log-probabilities by token as the model gave them, where they are asked for', () => {
+    const random = new Random(1, 'float32 of all sizes');
+    const some = (length: number) =>
+      Float32Array.from({ length }, () => -random.uniform() * 10 ** (8 * random.uniform() - 6));
+    const tokens = { chosen: some(500), rejected: some(3) };
+    const row = { id: 'a', row: 0, chosen: -1, rejected: -2, chosenEven: -0.5, rejectedEven: -1 };
+    const path = join(dir, 'token-log-probs.jsonl');
+    writeJsonLines(path, [logProbLine({ ...row, tokens })]);
+    expect(readReference(path, ['a'], { byToken: true }).get('a')).toEqual({ ...row, tokens });
+    expect(readReference(path).get('a')).toEqual(row);
+    expect(JSON.stringify(logProbLine(row))).toBe(JSON.stringify(row));
   });
 });

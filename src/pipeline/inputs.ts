@@ -63,13 +63,37 @@ export function readTokens(path: string, ids?: Iterable<string>): Map<string, To
   return pairs;
 }
 
-/** A line of `log-probs.jsonl`, nats. */
+/** Log-probabilities of a pair with its names, nats. */
 export type LogProbRow = PairScore & { readonly id: string; readonly row: number };
 
-/** Log-probabilities by id; of `ids` alone where they are given. */
-export function readReference(path: string, ids?: Iterable<string>): Map<string, LogProbRow> {
+type LogProbLine = Omit<LogProbRow, 'tokens'> & {
+  readonly tokens?: Record<'chosen' | 'rejected', readonly number[]>;
+};
+
+/** A line of `log-probs.jsonl`. */
+export function logProbLine({ tokens, ...row }: LogProbRow): LogProbLine {
+  if (tokens === undefined) return row;
+  return { ...row, tokens: { chosen: digits(tokens.chosen), rejected: digits(tokens.rejected) } };
+}
+
+/** Nine digits are what a float32 needs to come back as it was; as many again would be written of it. */
+function digits(values: Float32Array): number[] {
+  return Array.from(values, (value) => Number(value.toPrecision(9)));
+}
+
+/** Log-probabilities by id; of `ids` alone where they are given, and by token too where that is asked for. */
+export function readReference(
+  path: string,
+  ids?: Iterable<string>,
+  { byToken = false }: { readonly byToken?: boolean } = {},
+): Map<string, LogProbRow> {
   const rows = new Map<string, LogProbRow>();
-  for (const row of linesOf<LogProbRow>(path, ids)) rows.set(row.id, row);
+  for (const { tokens, ...row } of linesOf<LogProbLine>(path, ids)) {
+    const floats = (values: readonly number[]) => Float32Array.from(values);
+    const own =
+      byToken && tokens ? { chosen: floats(tokens.chosen), rejected: floats(tokens.rejected) } : null;
+    rows.set(row.id, own === null ? row : { ...row, tokens: own });
+  }
   return rows;
 }
 

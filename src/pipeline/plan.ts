@@ -136,7 +136,8 @@ export async function makePlan(prepared: Prepared, context: StageContext): Promi
 
 /** How far a run is that may be planned: a finished one without measurements is not worth any. */
 export function planState(prepared: Prepared, runDir: string): 'fresh' | 'begun' | 'unmeasured' {
-  if (readDone(runDir, referenceUnit(prepared.base)) === null) return 'fresh';
+  const { loss } = prepared.config.training;
+  if (readDone(runDir, referenceUnit(prepared.base, { loss })) === null) return 'fresh';
   return existsSync(join(runDir, ASIDE)) ? 'begun' : 'unmeasured';
 }
 

@@ -14,6 +14,7 @@ import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run
 import type { Precision } from '../tensor/integer-products.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
+import { weighsTokens } from '../train/losses.ts';
 import type { Optimisation, TrainingState } from '../train/optimise.ts';
 import { type PairScore, scorePairs, trainPreference } from '../train/preference.ts';
 import { dpoLoss, implicitMargin } from '../train/preference-loss.ts';
@@ -22,6 +23,7 @@ import { needFinite } from './finite.ts';
 import {
   type EvaluationPrompt,
   type LogProbRow,
+  logProbLine,
   readIds,
   readPrompts,
   readReference,
@@ -37,7 +39,8 @@ type Inputs = Parameters<UnitRunner>[0];
 export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
   reference: async (inputs, context) => {
     const pairs = [...readTokens(place(context, 'tokens')).values()];
-    const use = (policy: Policy) => logProbs(policy, pairs, context);
+    const byToken = inputs.byToken === true;
+    const use = (policy: Policy) => logProbs(policy, pairs, context, byToken);
     return withPolicy(context, place(context, 'model'), { method: 'none' }, use, scoringIn(inputs));
   },
   'held-out': async (_, context) => {
@@ -52,12 +55,18 @@ export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
   probe,
 };
 
-async function logProbs(policy: Policy, pairs: readonly TokenizedPair[], context: UnitContext) {
-  const scores = await scorePairs(policy, pairs, async (done) => {
+async function logProbs(
+  policy: Policy,
+  pairs: readonly TokenizedPair[],
+  context: UnitContext,
+  byToken = false,
+) {
+  const onProgress = async (done: number) => {
     context.report({ done, total: pairs.length, what: 'pairs' });
     await breathe();
     if (context.shouldStop()) throw stoppedError();
-  });
+  };
+  const scores = await scorePairs(policy, pairs, onProgress, { byToken });
   scores.forEach((score, i) => {
     needFinite(score, pairs[i] as TokenizedPair, {
       model: place(context, 'model'),
@@ -66,7 +75,10 @@ async function logProbs(policy: Policy, pairs: readonly TokenizedPair[], context
   });
   const rows = writeJsonLines(
     join(context.attemptDir, 'log-probs.jsonl'),
-    scores.map((score, i) => ({ id: pairs[i]?.id, row: pairs[i]?.row, ...score })),
+    scores.map((score, i) => {
+      const { id, row } = pairs[i] as TokenizedPair;
+      return logProbLine({ id, row, ...score });
+    }),
   );
   return { files: ['log-probs.jsonl'], rows: { 'log-probs.jsonl': rows } };
 }
@@ -84,7 +96,7 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
   const tokens = readTokens(place(context, 'tokens'), [...trainIds, ...scoreIds]);
   const trainOn = pick(tokens, trainIds);
   const heldOut = pick(tokens, scoreIds);
-  const reference = readReference(place(context, 'reference'), trainIds);
+  const reference = referenceFor(context, hyper, trainIds);
   const before = readReference(place(context, 'scoringReference'), scoreIds);
   const scores: ScoreRow[] = [];
   const score = async (policy: Policy, step: number, checkpoint: number) => {
@@ -112,6 +124,7 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
       reference,
       hyper,
       shuffleSeed: deriveSeed(seed, 'scoring order', part),
+      lossSeed: deriveSeed(seed, 'scoring loss', part),
       keepBeside: { file: 'scores.jsonl', rows: scores },
       async afterStep(step, total) {
         const checkpoint = checkpointAt(step, total, checkpoints);
@@ -171,9 +184,10 @@ async function armTraining(inputs: Inputs, context: UnitContext) {
   return withPolicy(context, place(context, 'model'), trained, async (policy) => {
     const steps = await trainHere(context, policy, {
       pairs,
-      reference: readReference(place(context, 'reference'), ids),
+      reference: referenceFor(context, hyper, ids),
       hyper,
       shuffleSeed,
+      lossSeed: deriveSeed(seed, 'training loss'),
     });
     writeJsonLines(join(context.attemptDir, 'steps.jsonl'), steps.records);
     // What the loop recorded, not what was asked for: the two are compared in a test.
@@ -233,13 +247,15 @@ async function trial(inputs: Inputs, context: UnitContext) {
   const ids = readIds(place(context, 'order'));
   const held = readIds(place(context, 'heldOut'));
   const tokens = readTokens(place(context, 'tokens'), [...ids, ...held]);
-  const trained = trainedOf(hyper, deriveSeed(inputs.seed as number, 'training'));
+  const seed = inputs.seed as number;
+  const trained = trainedOf(hyper, deriveSeed(seed, 'training'));
   return withPolicy(context, place(context, 'model'), trained, async (policy) => {
     const { records } = await trainHere(context, policy, {
       pairs: pick(tokens, ids),
       reference: readReference(place(context, 'reference'), ids),
       hyper,
       shuffleSeed: inputs.shuffleSeed as number | null,
+      lossSeed: deriveSeed(seed, 'training loss'),
     });
     const steps = writeJsonLines(
       join(context.attemptDir, 'losses.jsonl'),
@@ -261,9 +277,16 @@ interface TrainingHere extends Checkpointing {
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly hyper: Hyper;
   readonly shuffleSeed: number | null;
+  /** Of what the loss draws, which a curriculum has too. */
+  readonly lossSeed: number;
 }
 
-/** DPO on these pairs, from the newest whole checkpoint if there is one. */
+/** What a training needs of the reference: log-probabilities by token for a loss that weighs tokens. */
+function referenceFor(context: UnitContext, { loss }: Hyper, ids: readonly string[]) {
+  return readReference(place(context, 'reference'), ids, { byToken: weighsTokens(loss) });
+}
+
+/** DPO on these pairs, with the loss of the hyper-parameters, from the newest whole checkpoint if there is one. */
 async function trainHere(context: UnitContext, policy: Policy, job: TrainingHere): Promise<TrainingState> {
   const { hyper, pairs, shuffleSeed } = job;
   const optimisation: Optimisation = {
@@ -273,7 +296,13 @@ async function trainHere(context: UnitContext, policy: Policy, job: TrainingHere
     epsilon: hyper.adamEpsilon,
   };
   const reference = pairs.map(({ id }) => job.reference.get(id) as LogProbRow);
-  const task = { pairs, reference, beta: hyper.beta, shuffleSeed, optimisation };
+  const loss = {
+    name: hyper.loss,
+    alpha: hyper.lossAlpha,
+    anchorWeight: hyper.anchorWeight,
+    seed: job.lossSeed,
+  };
+  const task = { pairs, reference, beta: hyper.beta, loss, shuffleSeed, optimisation };
   return trainPreference(policy, task, checkpointing(context, policy, job));
 }
 

@@ -76,7 +76,10 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
   needMemory(config, runMemory(prepared));
   const costs: StageCost[] = [];
   const { folds, seeds, checkpoints, precision } = config.difficulty;
-  const passes = [referenceUnit(base), ...(precision === 'f32' ? [] : [referenceUnit(base, precision)])];
+  const passes = [
+    referenceUnit(base, { loss: config.training.loss }),
+    ...(precision === 'f32' ? [] : [referenceUnit(base, { precision })]),
+  ];
   const title = 'Reference log-probabilities';
   const [reference, rounded = reference] = (await execute(prepared, context, title, passes, costs)) as [
     UnitResult,

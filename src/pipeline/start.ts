@@ -6,6 +6,7 @@ import { type Adapter, readAdapter } from '../model/adapter.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import { loraTargets } from '../model/layer.ts';
 import type { Config } from '../run/config.ts';
+import { LOSSES } from '../train/losses.ts';
 import { batchSize } from './resources.ts';
 import type { Hyper } from './units.ts';
 
@@ -56,10 +57,17 @@ export function fixedHyper(
   start: StartAdapter | null,
   pool: number,
 ): Omit<Hyper, 'learningRate'> {
-  const { adapter: _, ...training } = config.training;
+  const { adapter: _, lossAlpha, anchorWeight, ...training } = config.training;
+  const alpha = lossAlpha ?? LOSSES[training.loss].defaultAlpha;
   const shape =
     start === null
       ? { targets: loraTargets(checkpoint.config, training.targets) }
       : { rank: start.adapter.rank, alpha: start.adapter.alpha, targets: start.adapter.targetModules };
-  return { ...training, batchSize: batchSize(config, pool), ...shape };
+  return {
+    ...training,
+    ...(alpha === null ? {} : { lossAlpha: alpha }),
+    ...(anchorWeight === 0 ? {} : { anchorWeight }),
+    batchSize: batchSize(config, pool),
+    ...shape,
+  };
 }

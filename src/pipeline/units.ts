@@ -2,14 +2,24 @@ import type { Json } from '../base/hash.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import type { UnitSpec } from '../run/unit.ts';
+import { type LossName, weighsTokens } from '../train/losses.ts';
 import type { InputFile } from './inputs.ts';
 import { ENGINE } from './version.ts';
 
-/** Hyper-parameters of DPO with nothing left to be found out. */
-export type Hyper = Omit<Config['training'], 'learningRate' | 'batchSize' | 'targets' | 'adapter'> & {
+/**
+ * Hyper-parameters of DPO with nothing left to be found out. What only corrected losses have is left out where it does
+ * nothing: units of plain DPO are known by what they were known by before there was anything else.
+ */
+export type Hyper = Omit<
+  Config['training'],
+  'learningRate' | 'batchSize' | 'targets' | 'adapter' | 'lossAlpha' | 'anchorWeight'
+> & {
   readonly targets: readonly string[];
   readonly learningRate: number;
   readonly batchSize: number;
+  readonly loss: LossName;
+  readonly lossAlpha?: number;
+  readonly anchorWeight?: number;
 };
 
 /** What all units of a run share. */
@@ -59,10 +69,14 @@ function inPrecision(precision: ScoringPrecision): Record<string, Json> {
 
 /**
  * Log-probabilities of all pairs under the start model: π_ref of every training and, in the precision of scoring, of
- * the scores. Output `log-probs.jsonl`.
+ * the scores. Output `log-probs.jsonl`; with those of every token where the loss of the training weighs tokens.
  */
-export function referenceUnit(base: UnitBase, precision: ScoringPrecision = 'f32'): UnitSpec {
-  return unit('reference', base, inPrecision(precision), {});
+export function referenceUnit(
+  base: UnitBase,
+  { precision = 'f32', loss = 'sigmoid' }: { precision?: ScoringPrecision; loss?: LossName } = {},
+): UnitSpec {
+  const byToken = weighsTokens(loss) ? { byToken: true } : {};
+  return unit('reference', base, { ...inPrecision(precision), ...byToken }, {});
 }
 
 /** The reference pass of training, and that in the precision of scoring: the rounding is then in both of its sides. */

@@ -5,12 +5,15 @@ import { embed, gatherPredicting, headChunks, sharedFeeds, targetFeed } from './
 import { type CompletionLogProb, perCompletion } from './log-probs.ts';
 import type { Parameter, Policy } from './policy.ts';
 
-/** ∂loss / ∂(log π(y | x)) of every completion in the batch, from the log-probabilities. */
-export type LossSlopes = (logProbs: readonly CompletionLogProb[]) => ArrayLike<number>;
+/**
+ * Slopes of a loss from the log-probabilities, for every completion in the batch: ∂loss / ∂(log π(y | x)) where its
+ * tokens share one slope, or ∂loss / ∂(log π(y_t | x, y_<t)) for each of its tokens.
+ */
+export type LossSlopes = (logProbs: readonly CompletionLogProb[]) => ArrayLike<number | ArrayLike<number>>;
 
 /**
- * Adds the gradient of a loss to the policy's parameters: forward pass, slopes of the loss with respect to each
- * completion's log-probability, backward pass. Gives the log-probabilities of the forward pass.
+ * Adds the gradient of a loss to the policy's parameters: forward pass, slopes of the loss with respect to the
+ * log-probabilities of completions or of their tokens, backward pass. Gives the log-probabilities of the forward pass.
  */
 export async function accumulateGradient(
   policy: Policy,
@@ -56,7 +59,7 @@ async function headGradient(
   slopes: LossSlopes,
 ): Promise<{ logProbs: CompletionLogProb[]; gradient: Float32Array }> {
   const { arena, programs } = policy;
-  const { at, completion } = batch.predictions;
+  const { at } = batch.predictions;
   const count = at.length;
   const tokens = new Float64Array(count);
   const gradient = arena.allocate(hidden.data.length).fill(0);
@@ -83,7 +86,7 @@ async function headGradient(
   };
   if (policy.trained.method !== 'full') {
     // A frozen head: the gradient of each token's log-probability is formed in the same pass, before the loss's
-    // slope is known; the slope is one number a completion and is multiplied in afterwards.
+    // slope is known; the slope is one number a token and is multiplied in afterwards.
     const perToken: { from: number; data: Float32Array }[] = [];
     for (const [from, to] of headChunks(policy, count)) {
       const result = await run(from, to, arena.allocate(to - from).fill(1));
@@ -91,9 +94,8 @@ async function headGradient(
       perToken.push({ from, data: result['d.hidden']?.data as Float32Array });
     }
     const logProbs = perCompletion(batch, tokens);
-    const slope = slopes(logProbs);
-    for (const { from, data } of perToken)
-      scatter(from, data, (n) => slope[completion[n] as number] as number);
+    const slope = perPrediction(batch, slopes(logProbs));
+    for (const { from, data } of perToken) scatter(from, data, (n) => slope[n] as number);
     return { logProbs, gradient };
   }
   const forward = await programs.head('logProbs');
@@ -108,11 +110,11 @@ async function headGradient(
     arena.release(mark);
   }
   const logProbs = perCompletion(batch, tokens);
-  const slope = slopes(logProbs);
+  const slope = perPrediction(batch, slopes(logProbs));
   for (const [from, to] of headChunks(policy, count)) {
     const mark = arena.mark();
     const g = arena.allocate(to - from);
-    for (let n = from; n < to; n++) g[n - from] = slope[completion[n] as number] as number;
+    g.set(slope.subarray(from, to));
     const result = await run(from, to, g);
     scatter(from, result['d.hidden']?.data as Float32Array, () => 1);
     for (const [name, { data }] of Object.entries(result))
@@ -120,6 +122,19 @@ async function headGradient(
     arena.release(mark);
   }
   return { logProbs, gradient };
+}
+
+/** The slopes of completions as one number a predicted token. */
+function perPrediction(
+  { predictions: { completion } }: RowBatch,
+  slopes: ArrayLike<number | ArrayLike<number>>,
+): Float64Array {
+  let first = 0;
+  return Float64Array.from(completion, (c, n) => {
+    if (n > 0 && completion[n - 1] !== c) first = n;
+    const slope = slopes[c] as number | ArrayLike<number>;
+    return typeof slope === 'number' ? slope : (slope[n - first] as number);
+  });
 }
 
 function addInto(parameter: Parameter | undefined, data: Float32Array | BigInt64Array): void {

@@ -10,6 +10,8 @@ export interface CompletionLogProb {
   /** The same over its tokens 0, 2, 4, …: one half of the evidence, for reliability. */
   readonly evenSum: number;
   readonly tokens: number;
+  /** [tokens] log π(y_t | x, y_<t): a view into those of the whole batch. */
+  readonly byToken: Float64Array;
 }
 
 /** log π(y | x) of every completion in the batch, in order. */
@@ -43,19 +45,19 @@ export async function completionLogProbs(policy: Policy, batch: RowBatch): Promi
   return perCompletion(batch, tokens);
 }
 
-/** Sums token log-probabilities by completion. */
-export function perCompletion(batch: RowBatch, tokens: ArrayLike<number>): CompletionLogProb[] {
-  const out = Array.from({ length: batch.completions }, () => ({ sum: 0, evenSum: 0, tokens: 0 }));
-  for (let n = 0; n < tokens.length; n++) {
-    const completion = out[batch.predictions.completion[n] as number] as {
-      sum: number;
-      evenSum: number;
-      tokens: number;
-    };
-    const logProb = tokens[n] as number;
-    completion.sum += logProb;
-    if (completion.tokens % 2 === 0) completion.evenSum += logProb;
-    completion.tokens++;
-  }
-  return out;
+/** Sums token log-probabilities by completion; the predictions of one completion follow each other. */
+export function perCompletion(batch: RowBatch, tokens: Float64Array): CompletionLogProb[] {
+  const { completion } = batch.predictions;
+  let from = 0;
+  return Array.from({ length: batch.completions }, (_, c) => {
+    let to = from;
+    let [sum, evenSum] = [0, 0];
+    for (; completion[to] === c; to++) {
+      sum += tokens[to] as number;
+      if ((to - from) % 2 === 0) evenSum += tokens[to] as number;
+    }
+    const byToken = tokens.subarray(from, to);
+    from = to;
+    return { sum, evenSum, tokens: byToken.length, byToken };
+  });
 }

@@ -40,6 +40,9 @@ export function assemble(results: Results): ReportData {
     warmupRatio,
     maxGradNorm,
     weightDecay,
+    loss,
+    lossAlpha,
+    anchorWeight,
   } = scored.hyper;
   const costs = mergeCosts([...scored.costs, ...trained.costs, ...evaluated.costs]);
   const outcomes = outcomesOf(results);
@@ -71,6 +74,9 @@ export function assemble(results: Results): ReportData {
       method,
       ...(method === 'lora' ? { rank, alpha } : {}),
       beta,
+      ...(loss === 'sigmoid' ? {} : { loss }),
+      ...(lossAlpha === undefined ? {} : { lossAlpha }),
+      ...(anchorWeight === undefined ? {} : { anchorWeight }),
       learningRate,
       batchSize,
       epochs,

@@ -82,6 +82,32 @@ describe('loadConfig', () => {
   });
 });
 
+describe('the strength of a corrected loss', () => {
+  it('is taken where the loss has one', () => {
+    expect(load('training: {loss: ld-dpo, lossAlpha: 0.3}').training).toMatchObject({ lossAlpha: 0.3 });
+    expect(load('training: {loss: r-dpo, lossAlpha: 2}').training).toMatchObject({ lossAlpha: 2 });
+    expect(load('', { 'training.loss': 'sampo', 'training.lossAlpha': 'null' }).training).toMatchObject({
+      loss: 'sampo',
+      lossAlpha: null,
+      anchorWeight: 0,
+    });
+  });
+  it('is refused where the loss has none, and beyond what it can be', () => {
+    const none = fault('training:\n  loss: sampo\n  lossAlpha: 0.5\n');
+    expect(none).toMatchObject({ code: 'config-value', fields: { line: 3, key: 'training.lossAlpha' } });
+    expect(none.message).toBe(
+      `${file}, line 3: training.lossAlpha means nothing to the loss sampo (need null, got 0.5). Leave it out, or set training.loss to ld-dpo or r-dpo`,
+    );
+    expect(fault('', { 'training.lossAlpha': '0.5' }).message).toMatch(
+      /^command line: training\.lossAlpha means nothing to the loss sigmoid/,
+    );
+    expect(fault('training: {loss: ld-dpo, lossAlpha: 1.5}').fields.need).toBe('a number from 0 to 1');
+    expect(fault('training: {loss: ld-dpo, lossAlpha: -0.1}').fields.key).toBe('training.lossAlpha');
+    expect(fault('training: {anchorWeight: -1}').fields.key).toBe('training.anchorWeight');
+    expect(fault('training: {loss: dpo}').fields.need).toMatch(/sigmoid, ld-dpo, r-dpo or sampo/);
+  });
+});
+
 describe('a fault in winnow.yaml', () => {
   it('is shown with file, line, key, what was found, what is needed, and a remedy', () => {
     const error = fault('model: m\n\ntraining:\n  rank: 8\n  beta: -1   # no\n');

@@ -35,6 +35,10 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
   if (!checked.success) throw firstFault(checked.error.issues, values, source, given);
   const config = checked.data;
   const text = promptLength(config, values, source);
+  checkLossAlpha(
+    config,
+    given.has('training.lossAlpha') ? { file: 'command line' } : source.placeOf(['training', 'lossAlpha']),
+  );
   const base = file === null ? process.cwd() : dirname(resolve(file));
   const place = (key: 'model' | 'data' | 'out') => {
     const path = config[key];
@@ -133,6 +137,23 @@ function promptLength(config: Config, values: Section, source: Source): Config['
     need: `less than text.maxLength, which is ${maxLength}`,
     got: maxPromptLength,
     remedy: 'Lower it, or leave it out: then it is at most half of text.maxLength',
+  });
+}
+
+/** `lossAlpha` means what the loss makes of it, and nothing where the loss has none. */
+function checkLossAlpha({ training: { loss, lossAlpha } }: Config, place: Place): void {
+  if (lossAlpha === null || loss === 'r-dpo' || (loss === 'ld-dpo' && lossAlpha <= 1)) return;
+  const fields = { ...place, key: 'training.lossAlpha', got: lossAlpha };
+  if (loss === 'ld-dpo')
+    throw inputError('config-value', 'training.lossAlpha is a weight with the loss ld-dpo', {
+      ...fields,
+      need: 'a number from 0 to 1',
+      remedy: 'Lower it, or leave it out for the default, 0.5',
+    });
+  throw inputError('config-value', `training.lossAlpha means nothing to the loss ${loss}`, {
+    ...fields,
+    need: null,
+    remedy: 'Leave it out, or set training.loss to ld-dpo or r-dpo',
   });
 }
 

@@ -62,9 +62,26 @@ const training = z.strictObject({
       "Beta of DPO: how dearly leaving the reference model is paid. The value of the paper's released recipes.",
     ),
   loss: z
-    .enum(['sigmoid'])
+    .enum(['sigmoid', 'ld-dpo', 'r-dpo', 'sampo'])
     .default('sigmoid')
-    .describe("Preference loss; sigmoid is DPO's own, as in the paper."),
+    .describe(
+      "Preference loss of the arms and of the scoring runs; sigmoid is DPO's own, as in the paper. The others correct for the length of completions: ld-dpo (arXiv 2409.06411) weighs the tokens beyond the length that both have, r-dpo (arXiv 2403.19159) adds the difference of the lengths to the margin, sampo (arXiv 2406.10957) draws as many tokens of the longer one as the shorter has. Difficulty stays DPO's own loss.",
+    ),
+  lossAlpha: z
+    .number()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe(
+      'Strength of the correction. ld-dpo: the weight of the tokens beyond the common length, 0 to 1, where 1 is DPO. r-dpo: what a token more counts in the margin, in nats, where 0 is DPO. null: 0.5 for ld-dpo, 0.01 for r-dpo (our choices); the other losses have none.',
+    ),
+  anchorWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "Weight of the chosen completion's mean negative log-likelihood a token, added to the loss so that the chosen completion does not lose probability (arXiv 2404.19733, which takes 1). 0, the default, is DPO, as in the paper.",
+    ),
   learningRate: z
     .union([z.number().gt(0), z.array(z.number().gt(0)).min(1), z.literal('auto')])
     .default('auto')

@@ -32,12 +32,7 @@ describe('meanInterval', () => {
   it('is x̄ ± t s / √n', () => {
     const { value, low, high, p, n } = meanInterval([1, 2, 3, 4, 5]);
     const half = (2.776445 * Math.sqrt(2.5)) / Math.sqrt(5);
-    expect([value, low, high, n]).toEqual([
-      3,
-      expect.closeTo(3 - half, 5),
-      expect.closeTo(3 + half, 5),
-      5,
-    ]);
+    expect([value, low, high, n]).toEqual([3, expect.closeTo(3 - half, 5), expect.closeTo(3 + half, 5), 5]);
     // R: t.test(1:5)$p.value
     expect(p).toBeCloseTo(0.0132356, 6);
   });

@@ -1,5 +1,5 @@
 import { accumulateGradient } from '../policy/gradient.ts';
-import { completionLogProbs } from '../policy/log-probs.ts';
+import { type CompletionLogProb, completionLogProbs } from '../policy/log-probs.ts';
 import { packPass } from '../policy/pack.ts';
 import type { Policy } from '../policy/policy.ts';
 import { rowLength } from '../text/rows.ts';
@@ -14,13 +14,11 @@ import {
   type TrainingState,
   totalSteps,
 } from './optimise.ts';
+import { type LossSettings, type PairReference, pairLoss } from './pair-loss.ts';
 import { inPasses } from './passes.ts';
-import { dpoLoss, dpoSlope, implicitMargin } from './preference-loss.ts';
 
 /** log π(y_w|x) and log π(y_l|x) of a pair, nats, with the halves over even tokens (see CompletionLogProb). */
-export interface PairScore {
-  readonly chosen: number;
-  readonly rejected: number;
+export interface PairScore extends PairReference {
   readonly chosenEven: number;
   readonly rejectedEven: number;
 }
@@ -29,23 +27,31 @@ export interface PreferenceTraining {
   /** In training order: the first batch is the first rows. */
   readonly pairs: readonly TokenizedPair[];
   /** Log-probabilities of the same pairs under the reference policy. */
-  readonly reference: readonly Pick<PairScore, 'chosen' | 'rejected'>[];
+  readonly reference: readonly PairReference[];
   readonly beta: number;
+  /** Default: DPO's own. */
+  readonly loss?: LossSettings;
   /** null: the given order in every epoch (a curriculum). A seed: shuffled anew for every epoch. */
   readonly shuffleSeed: number | null;
   readonly optimisation: Optimisation;
 }
 
-/** DPO (Rafailov et al. 2023): trains the policy on the pairs, the reference being given as log-probabilities. */
+/**
+ * DPO (Rafailov et al. 2023), or DPO with a corrected loss: trains the policy on the pairs, the reference being given
+ * as log-probabilities.
+ */
 export async function trainPreference(
   policy: Policy,
   job: PreferenceTraining,
   hooks: TrainingHooks = {},
 ): Promise<TrainingState> {
-  const { pairs, reference, beta, shuffleSeed, optimisation } = job;
+  const { pairs, reference, beta, loss: settings = { name: 'sigmoid' }, shuffleSeed, optimisation } = job;
+  const lossOf = pairLoss(settings, beta);
+  const stepsPerEpoch = totalSteps(pairs.length, { ...optimisation, epochs: 1 });
   const rowsOf = rowsOfSteps(pairs.length, shuffleSeed, optimisation.batchSize);
   const gradientOf = async (step: number) => {
     const indices = rowsOf(step);
+    const epoch = Math.floor(step / stepsPerEpoch);
     const rows = indices.map((i) => sharedRow(pairs[i] as TokenizedPair));
     const gather = async (passes: readonly (readonly number[])[]): Promise<StepGradient> => {
       let loss = 0;
@@ -58,20 +64,17 @@ export async function trainPreference(
             batch.map((r) => rows[r] as ReturnType<typeof sharedRow>),
           ),
           (logProbs) => {
-            const slopes = new Float64Array(logProbs.length);
-            batch.forEach((r, k) => {
-              const ref = reference[indices[r] as number] as Pick<PairScore, 'chosen' | 'rejected'>;
-              const [chosen, rejected] = [logProbs[2 * k]?.sum as number, logProbs[2 * k + 1]?.sum as number];
-              const margin = implicitMargin(
-                { chosen, rejected, refChosen: ref.chosen, refRejected: ref.rejected },
-                beta,
+            const mean = (slope: number) => slope / indices.length;
+            return batch.flatMap((r, k) => {
+              const i = indices[r] as number;
+              const policy = logProbs.slice(2 * k, 2 * k + 2) as [CompletionLogProb, CompletionLogProb];
+              const found = lossOf(pairs[i] as TokenizedPair, epoch, policy, reference[i] as PairReference);
+              loss += mean(found.loss);
+              if (!Number.isFinite(found.loss)) notFinite.push(i);
+              return [found.chosen, found.rejected].map((slope) =>
+                typeof slope === 'number' ? mean(slope) : slope.map(mean),
               );
-              loss += dpoLoss(margin) / indices.length;
-              if (!Number.isFinite(dpoLoss(margin))) notFinite.push(indices[r] as number);
-              slopes[2 * k] = (beta * dpoSlope(margin)) / indices.length;
-              slopes[2 * k + 1] = -(slopes[2 * k] as number);
             });
-            return slopes;
           },
         );
       }
@@ -86,11 +89,12 @@ export async function trainPreference(
   });
 }
 
-/** Log-probabilities of pairs under the policy, in the order given. */
+/** Log-probabilities of pairs under the policy, in the order given; by token too where that is asked for. */
 export async function scorePairs(
   policy: Policy,
   pairs: readonly TokenizedPair[],
   onProgress?: (done: number) => void | Promise<void>,
+  { byToken = false }: { readonly byToken?: boolean } = {},
 ): Promise<PairScore[]> {
   const rows = pairs.map(sharedRow);
   const scores: PairScore[] = new Array(pairs.length);
@@ -113,6 +117,12 @@ export async function scorePairs(
           rejected: rejected.sum,
           chosenEven: chosen.evenSum,
           rejectedEven: rejected.evenSum,
+          ...(byToken && {
+            tokens: {
+              chosen: Float32Array.from(chosen.byToken),
+              rejected: Float32Array.from(rejected.byToken),
+            },
+          }),
         };
       });
       done += batch.length;

@@ -37,7 +37,7 @@ class Architecture:
     seed: int = 1
     lora_targets: tuple[str, ...] = ()  # empty: no adapter
     full_gradient: str = ""  # "perturbed": the policy is the checkpoint plus noise; "checkpoint": itself
-    trl: tuple[str, ...] = ()  # trainings by TRL: "lora", "full"
+    trl: tuple[str, ...] = ()  # trainings by TRL: "lora", "full", and with a loss of trl_training.py "lora-ld" …
     dtype: torch.dtype = torch.float32  # on disk; numbers are always computed in float32
     max_shard_size: str = "1GB"
 
@@ -55,7 +55,12 @@ def architectures() -> list[Architecture]:
     )
     return [
         Architecture(
-            "llama", llama, old_with=theta, lora_targets=SPLIT, full_gradient="perturbed", trl=("lora", "full")
+            "llama",
+            llama,
+            old_with=theta,
+            lora_targets=SPLIT,
+            full_gradient="perturbed",
+            trl=("lora", "full", "lora-ld", "full-ld", "lora-anchor", "full-anchor"),
         ),
         Architecture("llama-bf16", llama, old_with=theta, dtype=torch.bfloat16),
         Architecture("llama-sharded", llama, old_with=theta, max_shard_size="24KB"),

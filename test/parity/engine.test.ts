@@ -8,10 +8,12 @@ import { openSafetensors, readTensorF32, type TensorEntry } from '../../src/mode
 import { embed, gatherPredicting, sharedFeeds } from '../../src/policy/forward.ts';
 import { generate } from '../../src/policy/generate.ts';
 import { accumulateGradient } from '../../src/policy/gradient.ts';
+import type { CompletionLogProb } from '../../src/policy/log-probs.ts';
 import { openPolicy, type Policy, type Trained } from '../../src/policy/policy.ts';
 import type { HostTensor } from '../../src/tensor/program.ts';
 import { packRows } from '../../src/text/rows.ts';
 import type { TokenizedPair } from '../../src/text/tokenized.ts';
+import { type PairReference, pairLoss } from '../../src/train/pair-loss.ts';
 import { scorePairs, trainPreference } from '../../src/train/preference.ts';
 import { dpoLoss, dpoSlope, implicitMargin } from '../../src/train/preference-loss.ts';
 
@@ -49,6 +51,8 @@ interface Golden {
 }
 interface GoldenTraining {
   readonly beta: number;
+  readonly ldAlpha?: number;
+  readonly anchorWeight?: number;
   readonly peakLearningRate: number;
   readonly steps: readonly {
     readonly loss: number;
@@ -290,14 +294,22 @@ describe.each([
 describe('TRL: ten steps of DPOTrainer', () => {
   async function holdTraining(name: string, policy: Policy, golden: GoldenTraining): Promise<void> {
     const pairs = tokenized(golden.pairs);
-    const reference = await withPolicy(name, { method: 'none' }, (start) => scorePairs(start, pairs));
+    const { ldAlpha: alpha, anchorWeight } = golden;
+    const loss = { name: alpha === undefined ? 'sigmoid' : 'ld-dpo', alpha, anchorWeight } as const;
+    const byToken = { byToken: true };
+    const reference = await withPolicy(name, { method: 'none' }, (start) =>
+      scorePairs(start, pairs, undefined, byToken),
+    );
     const losses = async () =>
-      (await scorePairs(policy, pairs)).map((score, i) => {
-        const { chosen: refChosen, rejected: refRejected } = reference[i] as {
-          chosen: number;
-          rejected: number;
-        };
-        return dpoLoss(implicitMargin({ ...score, refChosen, refRejected }, golden.beta));
+      (await scorePairs(policy, pairs, undefined, byToken)).map((score, i) => {
+        const sides = (['chosen', 'rejected'] as const).map((side) => ({
+          sum: score[side],
+          evenSum: Number.NaN,
+          tokens: pairs[i]?.[side].length as number,
+          byToken: Float64Array.from(score.tokens?.[side] as Float32Array),
+        })) as [CompletionLogProb, CompletionLogProb];
+        const ofPair = pairLoss(loss, golden.beta);
+        return ofPair(pairs[i] as TokenizedPair, 0, sides, reference[i] as PairReference).loss;
       });
     const near = (got: readonly number[], need: readonly number[]) =>
       need.forEach((value, i) => {
@@ -308,6 +320,7 @@ describe('TRL: ten steps of DPOTrainer', () => {
       pairs,
       reference,
       beta: golden.beta,
+      loss,
       shuffleSeed: null,
       optimisation: {
         learningRate: golden.peakLearningRate,
@@ -334,38 +347,43 @@ describe('TRL: ten steps of DPOTrainer', () => {
     near(await losses(), golden.pairLossesAfter);
   }
 
-  it.each(['llama', 'qwen2'])(
-    'LoRA: losses, rates, gradient norms and the adapter afterwards (%s)',
-    async (name) => {
-      const golden = readJsonFile<GoldenTraining>(name, 'trl-lora', 'expected.json');
-      expect(golden.steps).toHaveLength(10);
-      await withAdapter(name, `${name}/trl-lora/before`, async (policy) => {
-        await holdTraining(name, policy, golden);
-        for (const [module, { a, b }] of readAdapter(join(GOLDEN, name, 'trl-lora/after')).tensors)
-          for (const [suffix, { data }] of [
-            ['lora_A', a],
-            ['lora_B', b],
-          ] as const) {
-            const got = policy.parameters.get(`${module}.${suffix}`)?.data as Float32Array;
-            data.forEach((value, i) => {
-              if (Math.abs((got[i] as number) - value) > 1e-4)
-                throw new Error(`${module}.${suffix}[${i}]: ${got[i]}, not ${value}`);
-            });
-          }
+  it.each([
+    ['llama', 'trl-lora'],
+    ['qwen2', 'trl-lora'],
+    ['llama', 'trl-lora-ld'],
+    ['llama', 'trl-lora-anchor'],
+  ])('LoRA: losses, rates, gradient norms and the adapter afterwards (%s, %s)', async (name, training) => {
+    const golden = readJsonFile<GoldenTraining>(name, training, 'expected.json');
+    expect(golden.steps).toHaveLength(10);
+    await withAdapter(name, `${name}/trl-lora/before`, async (policy) => {
+      await holdTraining(name, policy, golden);
+      for (const [module, { a, b }] of readAdapter(join(GOLDEN, name, training, 'after')).tensors)
+        for (const [suffix, { data }] of [
+          ['lora_A', a],
+          ['lora_B', b],
+        ] as const) {
+          const got = policy.parameters.get(`${module}.${suffix}`)?.data as Float32Array;
+          data.forEach((value, i) => {
+            if (Math.abs((got[i] as number) - value) > 1e-4)
+              throw new Error(`${module}.${suffix}[${i}]: ${got[i]}, not ${value}`);
+          });
+        }
+    });
+  });
+
+  it.each(['trl-full', 'trl-full-ld', 'trl-full-anchor'])(
+    'full: losses, rates, gradient norms and the weights afterwards (llama, %s)',
+    async (training) => {
+      const golden = readJsonFile<GoldenTraining>('llama', training, 'expected.json');
+      await withPolicy('llama', { method: 'full' }, async (policy) => {
+        await holdTraining('llama', policy, golden);
+        const after = openCheckpoint(join(GOLDEN, 'llama', training, 'after'));
+        for (const [name, { data }] of policy.parameters)
+          readTensorF32(after.weights.get(name) as TensorEntry).forEach((value, i) => {
+            if (Math.abs((data[i] as number) - value) > 1e-4)
+              throw new Error(`${name}[${i}]: ${data[i]}, not ${value}`);
+          });
       });
     },
   );
-
-  it('full: losses, rates, gradient norms and the weights afterwards (llama)', async () => {
-    const golden = readJsonFile<GoldenTraining>('llama', 'trl-full', 'expected.json');
-    await withPolicy('llama', { method: 'full' }, async (policy) => {
-      await holdTraining('llama', policy, golden);
-      const after = openCheckpoint(join(GOLDEN, 'llama/trl-full/after'));
-      for (const [name, { data }] of policy.parameters)
-        readTensorF32(after.weights.get(name) as TensorEntry).forEach((value, i) => {
-          if (Math.abs((data[i] as number) - value) > 1e-4)
-            throw new Error(`${name}[${i}]: ${data[i]}, not ${value}`);
-        });
-    });
-  });
 });

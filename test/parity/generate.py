@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 
 from architectures import Architecture, architectures, build, load, normal, perturb
 from data import NEW_TOKENS, generation_prompts, pairs, sequences
-from measure import dpo_losses, generate, gradients, log_probs, logits_of, numbers, positions
-from trl_training import train, trainer_of
+from measure import dpo_losses, generate, gradients, log_probs, logits_of, mean_nll, numbers, positions
+from trl_training import LOSSES, Loss, train, trainer_of
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "safetensors", "tokenizers", "numpy")
 # Of lora_B; lora_A has 0.2, the deviation of the weights.
@@ -109,26 +109,31 @@ def write_full_gradient(architecture: Architecture, folder: str, tensors: dict) 
 def write_trl(architecture: Architecture, folder: str, kind: str) -> None:
     out = os.path.join(folder, f"trl-{kind}")
     os.makedirs(out)
-    trainer, watch = trainer_of(folder, architecture.lora_targets if kind == "lora" else ())
-    if kind == "lora":
+    method, _, name = kind.partition("-")
+    loss = LOSSES[name]
+    trainer, watch = trainer_of(folder, architecture.lora_targets if method == "lora" else (), loss)
+    if method == "lora":
         # Set after TRL has wrapped the model: the reference stays the model without an adapter.
         set_lora(trainer.model, "trl")
-        save_adapter(trainer.model, os.path.join(out, "before"), architecture.name)
-    report = train(trainer, watch)
-    check_losses(trainer, folder, kind, report)
-    if kind == "lora":
+        if name == "":  # the corrected losses start from the same
+            save_adapter(trainer.model, os.path.join(out, "before"), architecture.name)
+    report = train(trainer, watch, loss)
+    check_losses(trainer, folder, kind, report, loss)
+    if method == "lora":
         save_adapter(trainer.model, os.path.join(out, "after"), architecture.name)
     else:
         trainer.model.save_pretrained(os.path.join(out, "after"))
     write_json(os.path.join(out, "expected.json"), report)
 
 
-def check_losses(trainer, folder: str, kind: str, report: dict) -> None:
+def check_losses(trainer, folder: str, kind: str, report: dict, loss: Loss) -> None:
     """TRL's per-pair losses after training are those of the formula in measure.py."""
     with torch.no_grad():
-        reference = log_probs(load(folder), report["pairs"])
-        policy = log_probs(trainer.model.eval(), report["pairs"])
-    ours = torch.stack(dpo_losses(policy, reference))
+        alpha = 1.0 if loss.ld_alpha is None else loss.ld_alpha
+        reference = log_probs(load(folder), report["pairs"], alpha)
+        policy = log_probs(trainer.model.eval(), report["pairs"], alpha)
+        anchors = torch.stack(mean_nll(trainer.model, report["pairs"]))
+    ours = torch.stack(dpo_losses(policy, reference)) + loss.anchor_weight * anchors
     theirs = torch.tensor(report["pairLossesAfter"], dtype=torch.float64)
     if (ours - theirs).abs().max() > 1e-5:
         raise RuntimeError(f"{folder}, {kind}: TRL's losses are not those of the formula")

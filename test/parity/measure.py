@@ -16,16 +16,28 @@ def positions(length: int) -> list[int]:
     return [*range(4), *range(length - 4, length)]
 
 
-def log_prob(model, prompt: list[int], completion: list[int]) -> torch.Tensor:
-    """log p(completion | prompt): float64 sum over the completion's tokens of float32 log-softmax; no token added."""
+def log_prob(model, prompt: list[int], completion: list[int], shared: int, tail: float) -> torch.Tensor:
+    """
+    log p(completion | prompt): float64 sum over the completion's tokens of float32 log-softmax; no token added.
+    Tokens after the first `shared` are multiplied by `tail`.
+    """
     ids = prompt + completion
     logits = logits_of(model, ids)[len(prompt) - 1 : -1]
     of_tokens = log_softmax(logits, dim=-1).gather(1, torch.tensor(completion)[:, None])
-    return of_tokens.double().sum()
+    return of_tokens[:shared].double().sum() + tail * of_tokens[shared:].double().sum()
 
 
-def log_probs(model, pairs) -> list[dict[str, torch.Tensor]]:
-    return [{name: log_prob(model, pair["prompt"], pair[name]) for name in NAMES} for pair in pairs]
+def log_probs(model, pairs, ld_alpha: float = 1.0) -> list[dict[str, torch.Tensor]]:
+    def of(pair, name):
+        shared = min(len(pair[other]) for other in NAMES) if ld_alpha != 1 else len(pair[name])
+        return log_prob(model, pair["prompt"], pair[name], shared, ld_alpha)
+
+    return [{name: of(pair, name) for name in NAMES} for pair in pairs]
+
+
+def mean_nll(model, pairs) -> list[torch.Tensor]:
+    """-log p(chosen | prompt) by token, one a pair"""
+    return [-row["chosen"] / len(pair["chosen"]) for row, pair in zip(log_probs(model, pairs), pairs, strict=True)]
 
 
 def numbers(rows) -> list[dict[str, float]]:

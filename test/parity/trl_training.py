@@ -1,6 +1,7 @@
 """What TRL's DPOTrainer does in ten steps, on rows that are already token ids, in the order given."""
 
 import tempfile
+from dataclasses import dataclass
 
 import transformers as tf
 from datasets import Dataset
@@ -15,6 +16,17 @@ from measure import BETA
 PEAK_LEARNING_RATE = 1e-3
 WARMUP_SHARE = 0.1
 MAX_GRAD_NORM = 1.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss of TRL, in the words of winnow.yaml."""
+
+    ld_alpha: float | None = None  # loss: ld-dpo, lossAlpha
+    anchor_weight: float = 0.0  # anchorWeight
+
+
+LOSSES = {"": Loss(), "ld": Loss(ld_alpha=0.3), "anchor": Loss(anchor_weight=0.5)}
 
 
 class Watch(tf.TrainerCallback):
@@ -57,17 +69,20 @@ def tokenizer() -> tf.PreTrainedTokenizerFast:
     )
 
 
-def trainer_of(folder: str, lora_targets) -> tuple[Trainer, Watch]:
+def trainer_of(folder: str, lora_targets, loss: Loss) -> tuple[Trainer, Watch]:
     """Without targets all weights are trained, and TRL loads the reference from the same folder."""
     rows = [{f"{name}_ids": ids for name, ids in pair.items()} for pair in training_pairs()]
     watch = Watch()
+    # TRL's "sft" is a mean over the tokens of a batch, the anchor one over each completion's: the same for one pair.
+    anchored = loss.anchor_weight > 0
+    device_batch = 1 if anchored else TRAINING_BATCH
     config = DPOConfig(
         output_dir=tempfile.mkdtemp(),
         use_cpu=True,
         bf16=False,  # TRL's default is True
         gradient_checkpointing=False,  # TRL's default is True
-        per_device_train_batch_size=TRAINING_BATCH,
-        gradient_accumulation_steps=1,
+        per_device_train_batch_size=device_batch,
+        gradient_accumulation_steps=TRAINING_BATCH // device_batch,
         max_steps=TRAINING_STEPS,
         learning_rate=PEAK_LEARNING_RATE,
         lr_scheduler_type="cosine",
@@ -75,7 +90,9 @@ def trainer_of(folder: str, lora_targets) -> tuple[Trainer, Watch]:
         weight_decay=0.0,
         max_grad_norm=MAX_GRAD_NORM,
         beta=BETA,
-        loss_type=["sigmoid"],
+        loss_type=["sigmoid", "sft"] if anchored else ["sigmoid"],
+        loss_weights=[1.0, loss.anchor_weight] if anchored else None,
+        ld_alpha=loss.ld_alpha,
         max_length=None,
         train_sampling_strategy="sequential",
         logging_steps=1,
@@ -114,19 +131,23 @@ def pair_losses(trainer: Trainer) -> list[float]:
     return losses
 
 
-def train(trainer: Trainer, watch: Watch) -> dict:
+def train(trainer: Trainer, watch: Watch, loss: Loss) -> dict:
     before = pair_losses(trainer)
     trainer.losses.clear()
     trainer.train()
-    rows = zip(trainer.losses, watch.rates, watch.norms, strict=True)
+    parts = trainer.args.gradient_accumulation_steps
+    losses = [sum(trainer.losses[n : n + parts]) / parts for n in range(0, len(trainer.losses), parts)]
+    rows = zip(losses, watch.rates, watch.norms, strict=True)
     steps = [
-        {"step": n + 1, "loss": loss, "learningRate": rate, "gradNorm": norm}
-        for n, (loss, rate, norm) in enumerate(rows)
+        {"step": n + 1, "loss": mean, "learningRate": rate, "gradNorm": norm}
+        for n, (mean, rate, norm) in enumerate(rows)
     ]
     if len(steps) != TRAINING_STEPS:
         raise RuntimeError(f"{len(steps)} steps instead of {TRAINING_STEPS}")
     return {
         "beta": BETA,
+        **({} if loss.ld_alpha is None else {"ldAlpha": loss.ld_alpha}),
+        **({} if loss.anchor_weight == 0 else {"anchorWeight": loss.anchor_weight}),
         "batchPairs": TRAINING_BATCH,
         "peakLearningRate": PEAK_LEARNING_RATE,
         "warmupSteps": 1,

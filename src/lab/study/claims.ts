@@ -1,6 +1,6 @@
 import { holm, type MeanInterval, meanInterval } from '../../stats/student-t.ts';
-import type { ArmOutcome } from './outcome.ts';
 import type { CellSummary } from './cells.ts';
+import type { ArmOutcome } from './outcome.ts';
 
 /** A statement with a number, from independent replicates. */
 export interface Claim {

@@ -8,11 +8,12 @@ import { execute, type StageContext, type StageCost } from '../../pipeline/execu
 import { type LogProbRow, readReference, writeIds, writePrompts } from '../../pipeline/inputs.ts';
 import { generationInputs, type Prepared, prepare, readUsable } from '../../pipeline/prepare.ts';
 import { type Scored, score } from '../../pipeline/stages.ts';
-import { answersUnit, type Hyper, trialUnit } from '../../pipeline/units.ts';
+import { answersUnit, type Hyper, referenceUnit, trialUnit } from '../../pipeline/units.ts';
 import { VERSION } from '../../pipeline/version.ts';
 import { loadConfig } from '../../run/config.ts';
 import { resultFile, type UnitResult } from '../../run/done.ts';
 import { openRun } from '../../run/folder.ts';
+import { weighsTokens } from '../../train/losses.ts';
 import { labJudge } from '../gold.ts';
 import type { LabPairMeta, WorldConfig } from '../world.ts';
 import { ANSWER_TOKENS, makeWorldFiles, type WorldFiles } from '../world-files.ts';
@@ -146,8 +147,9 @@ export async function tryArms(
   );
   const prompts = allPrompts(prepared);
   const generation = generationInputs(prepared);
+  const references = await referencesFor(context, prepared, arms, scored);
   const specs = arms.map(({ ids, shuffleSeed, hyper }) =>
-    trialUnit(base, scored.reference, {
+    trialUnit(base, references(hyper), {
       hyper: { ...scored.hyper, ...hyper },
       seed: config.seed,
       order: writeIds(context.runDir, ids),
@@ -167,6 +169,23 @@ export async function tryArms(
       losses: [...parseLines<number>(resultFile(result, 'losses.jsonl'))],
     };
   });
+}
+
+/** The reference pass of an arm: with log-probabilities by token where its loss weighs tokens. */
+async function referencesFor(
+  context: StageContext,
+  prepared: Prepared,
+  arms: readonly LabArm[],
+  scored: Scored,
+): Promise<(hyper: LabArm['hyper']) => UnitResult> {
+  const weighing = arms
+    .map(({ hyper }) => hyper?.loss)
+    .find((loss) => loss !== undefined && weighsTokens(loss));
+  if (weighing === undefined) return () => scored.reference;
+  const unit = referenceUnit(prepared.base, { loss: weighing });
+  const [byToken] = await execute(prepared, context, 'Reference log-probabilities by token', [unit], []);
+  return (hyper) =>
+    hyper?.loss !== undefined && weighsTokens(hyper.loss) ? (byToken as UnitResult) : scored.reference;
 }
 
 /** A seed of a replicate for one use. */
