@@ -3,7 +3,10 @@ import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { inputError } from '../base/errors.ts';
 import { BASE_SIZES, type BaseSize, baseRecipe, baseUnit } from '../lab/base.ts';
+import { labJudge } from '../lab/gold.ts';
+import { runLab, STUDIES } from '../lab/study/lab.ts';
 import { VERSION } from '../pipeline/version.ts';
+import { labText } from '../report/lab-text.ts';
 import { openRun } from '../run/folder.ts';
 import { runUnits } from '../run/pool.ts';
 import { withTalkFlags } from './options.ts';
@@ -20,16 +23,83 @@ interface BaseFlags {
   readonly quiet?: boolean;
 }
 
+interface LabFlags {
+  readonly quick?: boolean;
+  readonly full?: boolean;
+  readonly study?: readonly string[];
+  readonly seeds?: string;
+  readonly seed: string;
+  readonly out: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
 /** `winnow lab …`: the built-in world. */
 export function addLab(program: Command, outside: Outside): void {
   const base = new Command('base')
-    .description('train a base model of the built-in world from scratch (the demo ships one of size m)')
+    .description(
+      'train a base model of the built-in world from scratch (sizes s and m, seed 1, come with winnow)',
+    )
     .option('--size <name>', `one of ${Object.keys(BASE_SIZES).join(', ')}`, 'm')
     .option('--seed <n>', 'seed of texts, start and order', '1')
     .option('--epochs <n>', 'passes over the texts (default: by size, 3 to 6)')
     .option('--out <dir>', 'run folder; the model comes to lie in its folder model/', 'winnow-lab-base');
   withTalkFlags(base).action(async (flags: BaseFlags) => trainBaseModel(flags, outside));
-  program.command('lab').description('the built-in world: base models').addCommand(base);
+  const lab = program
+    .command('lab')
+    .description('does selection by difficulty help, when, and at what price? Measured in the built-in world')
+    .option('--quick', 'minutes, on the base models that come with winnow (default)')
+    .option('--full', 'up to two hours on two cores, base models of four sizes')
+    .option('--study <names...>', `some of ${STUDIES.map(({ name }) => name).join(', ')} (default: all)`)
+    .option('--seeds <n>', 'replicates of each cell (default: by study)')
+    .option('--seed <n>', 'seed of all randomness', '42')
+    .option('--out <dir>', 'folder of worlds, cells and results; the same command continues', 'winnow-lab');
+  withTalkFlags(lab).action(async (flags: LabFlags) => runStudies(flags, outside));
+  lab.addCommand(base);
+}
+
+async function runStudies(flags: LabFlags, outside: Outside): Promise<void> {
+  if (flags.quick === true && flags.full === true)
+    throw inputError('bad-extent', 'the lab is either --quick or --full');
+  const named = flags.study?.flatMap((names) => names.split(','));
+  const studies = STUDIES.filter(({ name }) => named === undefined || named.includes(name));
+  const unknown = named?.find((name) => STUDIES.every((study) => study.name !== name));
+  if (unknown !== undefined)
+    throw inputError('bad-study', '--study names no study', {
+      got: unknown,
+      need: STUDIES.map(({ name }) => name),
+    });
+  const out = resolve(flags.out);
+  openRun(out, { create: true, version: VERSION, command: outside.commandLine });
+  const progress = createProgress({ quiet: flags.quiet === true });
+  const context = stageContext(out, progress, outside.signal);
+  try {
+    const result = await runLab({
+      dir: out,
+      extent: flags.full === true ? 'full' : 'quick',
+      seed: wholeNumber('seed', flags.seed, 0),
+      seeds: flags.seeds === undefined ? null : wholeNumber('seeds', flags.seeds, 1),
+      studies,
+      context: { ...context, judge: labJudge },
+      onStudy({ title }) {
+        const stage = progress.stage(title, { what: 'cells' });
+        return {
+          cell: (done, total, what) => stage.update('cells', done, total, what),
+          end: () => stage.end(),
+        };
+      },
+    });
+    progress.close();
+    outside.print(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : `${labText(result)}\n`);
+  } finally {
+    progress.close();
+  }
+}
+
+function wholeNumber(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least) return value;
+  throw inputError('bad-number', `--${name} must be a whole number of at least ${least}`, { got: text });
 }
 
 async function trainBaseModel(flags: BaseFlags, outside: Outside): Promise<void> {
@@ -38,16 +108,10 @@ async function trainBaseModel(flags: BaseFlags, outside: Outside): Promise<void>
       got: flags.size,
       need: Object.keys(BASE_SIZES),
     });
-  const number = (name: 'seed' | 'epochs', least: number) => {
-    const value = Number(flags[name]);
-    if (Number.isInteger(value) && value >= least) return value;
-    throw inputError('bad-number', `--${name} must be a whole number of at least ${least}`, {
-      got: flags[name],
-    });
-  };
   const out = resolve(flags.out);
-  const usual = baseRecipe(flags.size as BaseSize, number('seed', 0));
-  const recipe = flags.epochs === undefined ? usual : { ...usual, epochs: number('epochs', 1) };
+  const usual = baseRecipe(flags.size as BaseSize, wholeNumber('seed', flags.seed, 0));
+  const recipe =
+    flags.epochs === undefined ? usual : { ...usual, epochs: wholeNumber('epochs', flags.epochs, 1) };
   openRun(out, { create: true, version: VERSION, command: outside.commandLine });
   const progress = createProgress({ quiet: flags.quiet === true });
   const context = stageContext(out, progress, outside.signal);

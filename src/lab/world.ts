@@ -14,8 +14,9 @@ import { familyShares } from './shares.ts';
 export interface WorldConfig {
   readonly seed: number;
   /**
-   * How strongly style and correctness disagree: 1, weak answers are the adorned ones (world U40 of the first study);
-   * 0, style says nothing of quality (its world U0); −1, good answers are the adorned ones.
+   * How strongly style and correctness disagree: 1, weak answers are the adorned ones (world U40 of the first study),
+   * 1.25, without exception; 0, style says nothing of quality (its world U0); negative, good answers are the adorned
+   * ones.
    */
   readonly conflict: number;
   /** Default: mixed. */
@@ -119,20 +120,23 @@ function inShares(pairs: readonly LabPair[], count: number, hardness: number | u
   return pairs.filter((_pair, i) => withinShare[i] || toFill-- > 0);
 }
 
+/** Here the probabilities of style reach 0 and 1. */
+const MOST_CONFLICT = 1.25;
+
 function checkOptions(
   { conflict, source, hardness = 0.5, labelNoise = 0 }: WorldConfig,
   prompts: readonly LabPrompt[],
   baseAnswers: readonly (readonly BaseAnswer[])[] | undefined,
 ): void {
-  for (const [name, value, least] of [
-    ['conflict', conflict, -1.25],
-    ['hardness', hardness, 0],
-    ['labelNoise', labelNoise, 0],
+  for (const [name, value, least, most] of [
+    ['conflict', conflict, -MOST_CONFLICT, MOST_CONFLICT],
+    ['hardness', hardness, 0, 1],
+    ['labelNoise', labelNoise, 0, 1],
   ] as const) {
-    if (!(value >= least && value <= 1.25)) {
+    if (!(value >= least && value <= most)) {
       throw inputError('lab-setting-out-of-range', `the world's ${name} is out of range`, {
         got: value,
-        need: `a number from ${least} to 1`,
+        need: `a number from ${least} to ${most}`,
       });
     }
   }

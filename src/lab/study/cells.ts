@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { hashOf, type Json } from '../../base/hash.ts';
 import { readJson, writeJson } from '../../base/json.ts';
 import { deriveSeed } from '../../base/random.ts';
+import { type DifficultyProfile, difficultyProfile } from '../../difficulty/profile.ts';
 import type { Reliability } from '../../difficulty/reliability.ts';
 import type { StageContext } from '../../pipeline/execute.ts';
 import type { TriedRates } from '../../pipeline/learning-rate.ts';
+import { lengthsOf } from '../../pipeline/prepare.ts';
 import { ENGINE } from '../../pipeline/version.ts';
 import type { BaseSize } from '../base.ts';
 import type { WorldDescription } from '../describe.ts';
@@ -35,6 +37,8 @@ export interface Cell {
   /** 0, 1, …: pairs, prompts, splits and orders of its own; the base models of a size take turns. */
   readonly index: number;
   readonly arms: (replicate: Replicate) => readonly LabArm[];
+  /** Which of the size's base models; default: the index, so that replicates take turns. */
+  readonly base?: number;
   readonly beta?: number;
   readonly difficultySeeds?: number;
   readonly checkpoints?: number;
@@ -51,9 +55,12 @@ export interface CellSummary {
   readonly learningRates: TriedRates | null;
   readonly description: WorldDescription;
   readonly reliability: Omit<Reliability, 'agreement'>;
+  readonly profile: DifficultyProfile;
   readonly start: Outcome;
   readonly arms: readonly ArmOutcome[];
   readonly looked: Json;
+  /** The run folder, within the lab's: an ordinary one, with the pairs and their difficulty. */
+  readonly folder: string;
   readonly seconds: number;
 }
 
@@ -64,8 +71,8 @@ export interface Lab {
   /** Cells worked on at a time, each by one worker of one thread. */
   readonly lanes: number;
   readonly context: Omit<StageContext, 'runDir'>;
-  /** Folder of the base model that the replicate of this index trains. */
-  readonly baseModel: (size: BaseSize, index: number) => Promise<string>;
+  /** Folder of a base model: the i-th of its size, counted round. */
+  readonly baseModel: (size: BaseSize, i: number) => string;
   readonly onCell: (done: number, total: number, what: string) => void;
 }
 
@@ -96,8 +103,8 @@ export async function runCells(lab: Lab, cells: readonly Cell[]): Promise<CellSu
 }
 
 /** Replicates of a group differ in nothing but their seeds. */
-function groupOf({ study, world, size, beta }: Cell): string {
-  return JSON.stringify([study, world.name, size, beta ?? LAB_BETA]);
+function groupOf({ world, size, beta }: Cell): string {
+  return JSON.stringify([world.name, size, beta ?? LAB_BETA]);
 }
 
 /** The largest models first: what takes long must not be what is waited for at the end. */
@@ -125,7 +132,7 @@ async function inLanes(
 
 async function oneCell(lab: Lab, cell: Cell, rate: number | undefined): Promise<CellSummary> {
   const { world, size, index, beta = LAB_BETA, difficultySeeds = 2, checkpoints = 1 } = cell;
-  const modelDir = await lab.baseModel(size, index);
+  const base = cell.base ?? index;
   const identity = {
     version: LAB_VERSION,
     engine: ENGINE,
@@ -135,6 +142,7 @@ async function oneCell(lab: Lab, cell: Cell, rate: number | undefined): Promise<
     seed: lab.seed,
     size,
     index,
+    base,
     beta,
     difficultySeeds,
     checkpoints,
@@ -145,14 +153,26 @@ async function oneCell(lab: Lab, cell: Cell, rate: number | undefined): Promise<
   if (existsSync(file)) return readJson(file) as CellSummary;
   const begun = performance.now();
   // Cells of other studies that ask for the same replicate find its units here.
-  const replicate = [world, lab.scale, size, index, difficultySeeds, checkpoints, beta] as unknown as Json;
+  const replicate = [
+    world,
+    lab.scale,
+    size,
+    index,
+    base,
+    difficultySeeds,
+    checkpoints,
+    beta,
+  ] as unknown as Json;
   const name = `${world.name.replaceAll(/[^\w.-]+/g, '-')}-${size}-${index}`;
-  const runDir = join(lab.dir, 'worlds', `${name}-${hashOf(replicate).slice(0, 8)}`);
+  const folder = `worlds/${name}-${hashOf(replicate).slice(0, 8)}`;
+  const runDir = join(lab.dir, folder);
   const context: StageContext = { ...lab.context, runDir };
   const opened = await openReplicate(context, {
     world,
     scale: lab.scale,
-    modelDir,
+    modelDir: lab.baseModel(size, base),
+    // Where the world has other authors, pairs are the same for every size.
+    authorDir: world.source === 'on-policy' ? lab.baseModel(size, base) : lab.baseModel('m', 0),
     seed: deriveSeed(lab.seed, 'replicate', index),
     learningRate: rate ?? 'auto',
     beta,
@@ -169,9 +189,15 @@ async function oneCell(lab: Lab, cell: Cell, rate: number | undefined): Promise<
     learningRates: opened.scored.learningRates,
     description: opened.world.description,
     reliability,
+    profile: difficultyProfile(
+      opened.scored.difficulties,
+      opened.scored.scores,
+      lengthsOf(opened.prepared.pool),
+    ),
     start: startOutcome(opened),
     arms: trials.map((trial) => armOutcome(opened, trial)),
     looked: (await cell.look?.(opened, context)) ?? null,
+    folder,
     seconds: (performance.now() - begun) / 1000,
   };
   writeJson(file, summary);

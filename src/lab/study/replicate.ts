@@ -34,8 +34,10 @@ export interface Scale {
 export interface ReplicateOptions {
   readonly world: NamedWorld;
   readonly scale: Scale;
-  /** The base model that is trained, and that answers in the world. */
+  /** The base model that is trained. */
   readonly modelDir: string;
+  /** The base model whose answers are among the world's. */
+  readonly authorDir: string;
   /** Of pairs, prompts, splits and orders: two replicates share nothing but, maybe, the base model. */
   readonly seed: number;
   /** auto: chosen for the arm of all pairs, on the tuning prompts. */
@@ -87,11 +89,15 @@ export const LAB_TEMPERATURE = 1;
 
 /** Makes the world's files, and scores its pairs. */
 export async function openReplicate(context: StageContext, options: ReplicateOptions): Promise<Replicate> {
-  const { scale, seed, modelDir } = options;
+  const { scale, seed, modelDir, authorDir } = options;
   const { name, ...settings } = options.world;
   mkdirSync(context.runDir, { recursive: true });
   openRun(context.runDir, { create: true, version: VERSION, command: `winnow lab: ${name}` });
-  const world = await makeWorldFiles(context, { ...scale, modelDir, world: { ...settings, seed } });
+  const world = await makeWorldFiles(context, {
+    ...scale,
+    modelDir: authorDir,
+    world: { ...settings, seed },
+  });
   const config = loadConfig(null, {
     ...LAB_TRAINING,
     model: modelDir,

@@ -1,0 +1,305 @@
+import type { Json } from '../../base/hash.ts';
+import { implicitMargin } from '../../train/preference-loss.ts';
+import { armOf, easiest, full, hardest, lowest, percent, random } from './arms.ts';
+import { type Cell, type CellSummary, type Lab, runCells } from './cells.ts';
+import { armIn, Claims, differences } from './claims.ts';
+import { type ArmOutcome, mean } from './outcome.ts';
+import { LAB_BETA, type LabArm, type NamedWorld, type Replicate } from './replicate.ts';
+import { range } from './stability.ts';
+import { direction, type Figure, points, type Study, share, type Table } from './study.ts';
+import { CONFLICT, CONFLICT_HARD, NEUTRAL, ON_POLICY } from './worlds.ts';
+
+const SHARES = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
+const BETAS = [0.03, 0.1, 0.3] as const;
+/** Rates that an arm may be tuned to for itself, as factors of the arm of all pairs' own. */
+const OWN_RATES = [0.3, 3] as const;
+const TUNED = [0.5, 0.8] as const;
+
+/** Do difficult pairs hurt? (paper, section 4, Figs. 1 and 3) */
+export const harm: Study = {
+  name: 'harm',
+  title: 'Difficult pairs hurt',
+  question:
+    'The easiest share of the pairs against all of them and against as many random ones, in four worlds; learning rate and β tuned for all pairs and left, then each arm tuned for itself; at equal steps; at a constant rate. “Hurt” where the easiest 80 % beat all pairs and as many random ones, both at 5 % after Holm’s correction over the study; “help” where they lose to both.',
+  async run(lab, options) {
+    const quick = options.extent === 'quick';
+    const worlds = quick ? [CONFLICT_HARD, NEUTRAL] : [CONFLICT_HARD, CONFLICT, NEUTRAL, ON_POLICY];
+    const size = quick ? 's' : 'm';
+    const betas = quick
+      ? new Map(worlds.map((world) => [world.name, LAB_BETA]))
+      : await chooseBetas(lab, worlds, size);
+    const replicates = range(options.seeds ?? (quick ? 3 : 5));
+    const cells = worlds.flatMap((world) =>
+      replicates.map(
+        (index): Cell => ({
+          study: 'harm',
+          world,
+          size,
+          index,
+          beta: betas.get(world.name) ?? LAB_BETA,
+          arms: quick ? quickArms : fullArms,
+        }),
+      ),
+    );
+    const summaries = await runCells(lab, cells);
+    return conclude(worlds, betas, summaries, quick);
+  },
+};
+
+/** β with the best tuned win rate of the arm of all pairs, in the first replicate. */
+async function chooseBetas(
+  lab: Lab,
+  worlds: readonly NamedWorld[],
+  size: 's' | 'm',
+): Promise<Map<string, number>> {
+  const cells = worlds.flatMap((world) =>
+    BETAS.map((beta): Cell => ({ study: 'harm-beta', world, size, index: 0, beta, arms: (r) => [full(r)] })),
+  );
+  const summaries = await runCells(lab, cells);
+  return new Map(
+    worlds.map((world) => {
+      const tried = summaries.flatMap((summary, i) =>
+        summary.world.name === world.name
+          ? [{ beta: cells[i]?.beta as number, win: armIn(summary, 'full').tuning.winRate }]
+          : [],
+      );
+      return [world.name, tried.reduce((best, one) => (one.win > best.win ? one : best)).beta];
+    }),
+  );
+}
+
+function quickArms(replicate: Replicate): LabArm[] {
+  return [
+    full(replicate),
+    ...[0.5, 0.8].map((share) => easiest(replicate, share)),
+    easiest(replicate, 0.8, { sorted: true }),
+    ...[0.5, 0.8].map((share) => random(replicate, share)),
+    hardest(replicate, 0.5),
+  ];
+}
+
+function fullArms(replicate: Replicate): LabArm[] {
+  const { hyper } = replicate.scored;
+  const constant = { hyper: { schedule: 'constant' as const }, label: 'constant rate' };
+  return [
+    ...quickArms(replicate),
+    full(replicate, { repeat: 1 }),
+    ...SHARES.filter((share) => share !== 0.5 && share !== 0.8).map((share) => easiest(replicate, share)),
+    hardest(replicate, 0.2),
+    random(replicate, 0.2),
+    easiest(replicate, 0.5, { sorted: true }),
+    easiest(replicate, 1, { sorted: true }),
+    ...marginArms(replicate),
+    lowest(replicate, 'shortest', 0.5, (id) => String(replicate.pairs.get(id)?.chosen).length),
+    lengthMatched(replicate, 0.5),
+    full(replicate, constant),
+    ...TUNED.map((share) => easiest(replicate, share, constant)),
+    easiest(replicate, 0.5, { hyper: { epochs: 2 }, label: 'equal steps' }),
+    random(replicate, 0.5, { hyper: { epochs: 2 }, label: 'equal steps' }),
+    ...OWN_RATES.flatMap((factor) => {
+      const own = { hyper: { learningRate: hyper.learningRate * factor }, label: `rate × ${factor}` };
+      return [
+        full(replicate, own),
+        random(replicate, 0.8, own),
+        ...TUNED.map((s) => easiest(replicate, s, own)),
+      ];
+    }),
+  ];
+}
+
+/**
+ * By the margin of a model that a single training on half of the pairs gave, on pairs that it may have trained on or
+ * not: what is cheap to have. Largest, and nearest to zero (arXiv 2508.04149 keeps the smallest).
+ */
+function marginArms(replicate: Replicate): LabArm[] {
+  const { scores, hyper } = replicate.scored;
+  const seed = scores[0]?.seed;
+  const margins = new Map(
+    scores
+      .filter((score) => score.seed === seed)
+      .map((row) => [
+        row.id,
+        implicitMargin(
+          {
+            chosen: row.chosenLogProb,
+            rejected: row.rejectedLogProb,
+            refChosen: row.refChosenLogProb,
+            refRejected: row.refRejectedLogProb,
+          },
+          hyper.beta,
+        ),
+      ]),
+  );
+  const of = (id: string) => margins.get(id) ?? 0;
+  return [
+    lowest(replicate, 'largest margin', 0.5, (id) => -of(id)),
+    lowest(replicate, 'smallest margin', 0.5, (id) => Math.abs(of(id))),
+  ];
+}
+
+/** As many random pairs as the easiest, with their differences of length. */
+function lengthMatched(replicate: Replicate, share: number): LabArm {
+  const chosen = easiest(replicate, share).ids;
+  const gap = (id: string) => {
+    const pair = replicate.pairs.get(id);
+    return String(pair?.chosen).length - String(pair?.rejected).length;
+  };
+  const wanted = new Map<number, number>();
+  for (const id of chosen) wanted.set(gap(id), (wanted.get(gap(id)) ?? 0) + 1);
+  const everyone = random(replicate, 1).ids;
+  const drawn = everyone.filter((id) => {
+    const left = wanted.get(gap(id)) ?? 0;
+    wanted.set(gap(id), left - 1);
+    return left > 0;
+  });
+  return armOf(replicate, `length-matched ${percent(share)}`, drawn);
+}
+
+function conclude(
+  worlds: readonly NamedWorld[],
+  betas: ReadonlyMap<string, number>,
+  cells: readonly CellSummary[],
+  quick: boolean,
+) {
+  const claims = new Claims();
+  const of = (world: NamedWorld) => cells.filter((cell) => cell.world.name === world.name);
+  const tested: { world: string; text: string }[] = [];
+  const test = (world: NamedWorld, a: string, b: string, text = `${a} − ${b}`) => {
+    const full = `${world.name}: win rate, ${text}`;
+    tested.push({ world: world.name, text: full });
+    claims.difference(full, differences(of(world), a, b));
+  };
+  for (const world of worlds) {
+    test(world, 'easiest 80 %', 'full');
+    test(world, 'easiest 80 %', 'random 80 %');
+    test(world, 'easiest 50 %', 'full');
+    test(world, 'easiest 50 %', 'random 50 %');
+    test(world, 'hardest 50 %', 'random 50 %');
+    test(world, 'easiest 80 %, sorted', 'easiest 80 %');
+    claims.difference(
+      `${world.name}: correct answers, easiest 80 % − full`,
+      differences(of(world), 'easiest 80 %', 'full', ({ correct }) => correct),
+    );
+    if (quick) continue;
+    test(world, 'easiest 50 %', 'length-matched 50 %');
+    test(world, 'easiest 50 %, equal steps', 'full');
+    test(world, 'easiest 80 %, constant rate', 'full, constant rate');
+    claims.difference(
+      `${world.name}: win rate, easiest 80 % − full, each tuned for itself`,
+      of(world).map((cell) => ownRate(cell, 'easiest 80 %').winRate - ownRate(cell, 'full').winRate),
+    );
+    claims.difference(
+      `${world.name}: win rate, easiest 50 % − full, each tuned for itself`,
+      of(world).map((cell) => ownRate(cell, 'easiest 50 %').winRate - ownRate(cell, 'full').winRate),
+    );
+  }
+  const done = claims.done();
+  const found = (world: NamedWorld, text: string) => {
+    const claim = done.find((one) => one.text === `${world.name}: win rate, ${text}`);
+    if (claim === undefined) throw new Error(`no claim: ${text}`);
+    return claim;
+  };
+  const verdicts = worlds.map((world) => {
+    const all = direction(found(world, 'easiest 80 % − full'));
+    const drawn = direction(found(world, 'easiest 80 % − random 80 %'));
+    if (all === 'better' && drawn === 'better') return { world, says: 'hurt' };
+    if (all === 'worse' && drawn === 'worse') return { world, says: 'help' };
+    return { world, says: 'make no difference that could be shown' };
+  });
+  const names = [...new Set(cells.flatMap(({ arms }) => arms.map(({ name }) => name)))];
+  const tables = worlds.map((world): Table => {
+    const own = of(world);
+    return {
+      title: `${world.name} (β ${betas.get(world.name)}, rate ${own[0]?.learningRate}, ${own.length} replicates)`,
+      head: [
+        'arm',
+        'pairs',
+        'steps',
+        'win rate %',
+        '− full',
+        'correct %',
+        'hard families %',
+        'style %',
+        'length',
+        'held-out acc. %',
+      ],
+      rows: [
+        [
+          'start model',
+          '0',
+          '0',
+          '–',
+          '–',
+          share(mean(own.map(({ start }) => start.correct))),
+          share(mean(own.map(({ start }) => start.correctByLevel[2] ?? 0))),
+          share(mean(own.map(({ start }) => start.style))),
+          mean(own.map(({ start }) => start.lengthTokens)).toFixed(2),
+          '50.0',
+        ],
+        ...names.map((name) => armRow(own, name)),
+      ],
+      meaning: `Difficult pairs ${verdicts.find((one) => one.world === world)?.says} here.`,
+    };
+  });
+  const figures = worlds.map((world): Figure => curve(world, of(world), quick));
+  return {
+    name: harm.name,
+    title: harm.title,
+    verdict: `${verdicts.map(({ world, says }) => `In “${world.name}” the hardest pairs ${says}`).join('; ')}.`,
+    claims: done,
+    tables,
+    figures,
+    data: { betas: Object.fromEntries(betas) } as Json,
+  };
+}
+
+/** The arm at the rate that won most on the tuning prompts. */
+export function ownRate(cell: CellSummary, name: string): ArmOutcome {
+  const tried = cell.arms.filter((arm) => arm.name === name || arm.name.startsWith(`${name}, rate ×`));
+  return tried.reduce((best, arm) => (arm.tuning.winRate > best.tuning.winRate ? arm : best));
+}
+
+function armRow(cells: readonly CellSummary[], name: string): string[] {
+  const arms = cells.map((cell) => armIn(cell, name));
+  const of = (value: (arm: ArmOutcome) => number) => share(mean(arms.map(value)));
+  const claims = new Claims();
+  claims.mean('', differences(cells, name, 'full'));
+  return [
+    name,
+    String(arms[0]?.pairs),
+    String(arms[0]?.steps),
+    of(({ winRate }) => winRate),
+    name === 'full' ? '–' : points(claims.done()[0] as { value: number; low: number; high: number }),
+    of(({ correct }) => correct),
+    of(({ correctByLevel }) => correctByLevel[2] ?? 0),
+    of(({ style }) => style),
+    mean(arms.map(({ lengthTokens }) => lengthTokens)).toFixed(2),
+    of(({ heldOutAccuracy }) => heldOutAccuracy),
+  ];
+}
+
+function curve(world: NamedWorld, cells: readonly CellSummary[], quick: boolean): Figure {
+  const shares = quick ? [0.5, 0.8] : SHARES;
+  const line = (kind: string, at: readonly number[]) => ({
+    name: kind,
+    points: [...at.map((x) => point(cells, `${kind} ${percent(x)}`, x)), point(cells, 'full', 1)],
+  });
+  return {
+    kind: 'lines',
+    title: `Win rate over the share of pairs kept: ${world.name}`,
+    x: 'share of the pairs',
+    y: 'win rate against the start model',
+    series: [line('easiest', shares), line('random', quick ? [0.5, 0.8] : [0.2, 0.5, 0.8])],
+    meaning:
+      'The paper’s Fig. 3 in this world: where the upper line bends down at its end, the hardest pairs hurt.',
+  };
+}
+
+function point(cells: readonly CellSummary[], name: string, x: number) {
+  const claims = new Claims();
+  const { value, low, high } = claims.mean(
+    '',
+    cells.map((cell) => armIn(cell, name).winRate),
+  );
+  return Number.isFinite(low) ? { x, y: value, low, high } : { x, y: value };
+}
