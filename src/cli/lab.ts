@@ -54,7 +54,8 @@ export function addLab(program: Command, outside: Outside): void {
     .option('--seeds <n>', 'replicates of each cell (default: by study)')
     .option('--seed <n>', 'seed of all randomness', '42')
     .option('--out <dir>', 'folder of worlds, cells and results; the same command continues', 'winnow-lab');
-  withTalkFlags(lab).action(async (flags: LabFlags) => runStudies(flags, outside));
+  // Flags behind `base` are its own, though the lab has some of the same names.
+  withTalkFlags(lab.enablePositionalOptions()).action(async (flags: LabFlags) => runStudies(flags, outside));
   lab.addCommand(base);
 }
 

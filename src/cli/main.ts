@@ -18,6 +18,8 @@ const program = new Command('winnow')
     'Find out which preference pairs a language model can learn from, train on those, and see what that gained, cost and broke.',
   )
   .version(VERSION)
+  // A flag belongs to the command that it stands behind.
+  .enablePositionalOptions()
   .exitOverride()
   .showHelpAfterError('(winnow help VERB shows what a verb takes)');
 

@@ -128,7 +128,7 @@ describe('pairs', () => {
       /conflict is out of range/,
     );
     expect(() => makePairs({ world: { ...u40, labelNoise: Number.NaN }, prompts })).toThrow(/labelNoise/);
-    expect(() => makePairs({ world: u40, prompts, baseAnswers: [] })).toThrow(/one base answer for each/);
+    expect(() => makePairs({ world: u40, prompts, baseAnswers: [] })).toThrow(/base answers for each/);
   });
 });
 
@@ -165,4 +165,60 @@ test('the kind of a pair, seen from its right side', () => {
   expect(kindOf(pair([true, 0.5], [false, 0.5]))).toBe('correctnessOnly');
   expect(kindOf(pair([true, 1], [true, 0.5]))).toBe('styleOnly');
   expect(() => describeWorld([])).toThrow(/no pairs/);
+});
+
+describe('sources of answers', () => {
+  test('near-miss: every pair is a right answer over a wrong one, whatever its style', () => {
+    for (const conflict of [-1, 0, 1.25]) {
+      const pairs = makePairs({ world: { seed: 5, conflict, source: 'near-miss' }, prompts });
+      expect(pairs).toHaveLength(prompts.length);
+      for (const { meta } of pairs) expect([meta.chosenCorrect, meta.rejectedCorrect]).toEqual([true, false]);
+    }
+    const styles = (conflict: number) => {
+      const { chosenStyle, rejectedStyle } = describeWorld(
+        makePairs({ world: { seed: 5, conflict, source: 'near-miss' }, prompts }),
+      );
+      return [chosenStyle, rejectedStyle];
+    };
+    // At the ends of conflict one side has every mark, the other none.
+    expect(styles(1.25)).toEqual([0, 1]);
+    expect(styles(-1.25)).toEqual([1, 0]);
+  });
+
+  test('on-policy: both sides are the base model’s; equal ones make no pair', () => {
+    const world = { seed: 5, conflict: 0, source: 'on-policy' } as const;
+    const baseAnswers = prompts.map(({ answer }, i) => [
+      { text: answer, ended: true },
+      { text: i % 2 === 0 ? `>${answer}` : answer, ended: true },
+    ]);
+    const pairs = makePairs({ world, prompts, baseAnswers });
+    expect(pairs).toHaveLength(prompts.length / 2);
+    for (const { chosen, rejected, meta } of pairs) {
+      expect(chosen).toBe(`>${rejected}`);
+      expect([meta.chosenAuthor, meta.rejectedAuthor]).toEqual(['base', 'base']);
+    }
+    expect(() => makePairs({ world, prompts })).toThrow(/need answers of the base model/);
+  });
+
+  test('hardness fills the shares of hard families first', () => {
+    const hard = makePrompts({
+      seed: 1,
+      count: 1500,
+      label: 'hard',
+      part: 'training',
+      hardness: 0.8,
+    }).prompts;
+    const pairs = makePairs({ world: { seed: 5, conflict: 1, hardness: 0.8 }, prompts: hard, count: 1000 });
+    const share = pairs.filter(({ meta }) => meta.level === 2).length / pairs.length;
+    expect(share).toBeCloseTo(3.2 / 7.8, 1);
+  });
+
+  test.each([
+    ['conflict', { conflict: 1.3 }],
+    ['hardness', { conflict: 0, hardness: 1.1 }],
+    ['labelNoise', { conflict: 0, labelNoise: -0.1 }],
+    ['conflict', { conflict: Number.NaN }],
+  ])('%s out of range is refused', (name, settings) => {
+    expect(() => makePairs({ world: { seed: 1, ...settings }, prompts })).toThrow(new RegExp(name));
+  });
 });

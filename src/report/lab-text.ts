@@ -1,3 +1,4 @@
+import type { Claim } from '../lab/study/claims.ts';
 import type { LabResult } from '../lab/study/lab.ts';
 import { points } from '../lab/study/study.ts';
 
@@ -24,8 +25,8 @@ export function labText({ studies, seconds, extent }: LabResult): string {
   return [...blocks, `${extent} lab, ${Math.round(seconds)} s`].join('\n\n');
 }
 
-function plain({ value, low, high }: { value: number; low: number; high: number }): string {
-  const number = (x: number) => (Number.isFinite(x) ? x.toFixed(3) : '?');
+function plain({ value, low, high }: Pick<Claim, 'value' | 'low' | 'high'>): string {
+  const number = (x: number | null) => (x === null ? '?' : x.toFixed(3));
   return `${number(value)} [${number(low)}, ${number(high)}]`;
 }
 

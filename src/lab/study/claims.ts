@@ -6,8 +6,9 @@ import type { ArmOutcome } from './outcome.ts';
 export interface Claim {
   readonly text: string;
   readonly value: number;
-  readonly low: number;
-  readonly high: number;
+  /** null: one replicate says nothing of the next. */
+  readonly low: number | null;
+  readonly high: number | null;
   /** Replicates. */
   readonly n: number;
   /** Two-sided, against 0, adjusted for all tests of the study (Holm); absent where nothing is tested. */
@@ -27,7 +28,7 @@ export class Claims {
   mean(text: string, values: readonly number[]): MeanInterval {
     const interval = meanInterval(values);
     const { value, low, high, n } = interval;
-    this.#drafts.push({ text, value, low, high, n, tested: null });
+    this.#drafts.push({ text, value, low: known(low), high: known(high), n, tested: null });
     return interval;
   }
 
@@ -35,7 +36,7 @@ export class Claims {
   difference(text: string, values: readonly number[]): MeanInterval {
     const interval = meanInterval(values);
     const { value, low, high, n, p } = interval;
-    this.#drafts.push({ text, value, low, high, n, tested: p });
+    this.#drafts.push({ text, value, low: known(low), high: known(high), n, tested: p });
     return interval;
   }
 
@@ -51,6 +52,10 @@ export class Claims {
       tested === null ? claim : { ...claim, p: adjusted[at++] as number },
     );
   }
+}
+
+function known(bound: number): number | null {
+  return Number.isFinite(bound) ? bound : null;
 }
 
 /** An arm's numbers of a cell. */

@@ -4,7 +4,7 @@ import { keep } from '../../select/keep.ts';
 import { lengthStrata, type Strata } from '../../select/strata.ts';
 import { armOf, easiest, full, random } from './arms.ts';
 import { type Cell, type CellSummary, runCells } from './cells.ts';
-import { armIn, Claims, differences } from './claims.ts';
+import { armIn, type Claim, Claims, differences } from './claims.ts';
 import { type ArmOutcome, mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
@@ -193,7 +193,7 @@ function row(cells: readonly CellSummary[], name: string): string[] {
   const difference = (value: (arm: ArmOutcome) => number) => {
     const own = new Claims();
     own.mean('', differences(cells, name, 'full', value));
-    return name === 'full' ? '–' : points(own.done()[0] as { value: number; low: number; high: number });
+    return name === 'full' ? '–' : points(own.done()[0] as Claim);
   };
   return [
     name,

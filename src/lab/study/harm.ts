@@ -2,7 +2,7 @@ import type { Json } from '../../base/hash.ts';
 import { implicitMargin } from '../../train/preference-loss.ts';
 import { armOf, easiest, full, hardest, lowest, percent, random } from './arms.ts';
 import { type Cell, type CellSummary, type Lab, runCells } from './cells.ts';
-import { armIn, Claims, differences } from './claims.ts';
+import { armIn, type Claim, Claims, differences } from './claims.ts';
 import { type ArmOutcome, mean } from './outcome.ts';
 import { LAB_BETA, type LabArm, type NamedWorld, type Replicate } from './replicate.ts';
 import { range } from './stability.ts';
@@ -269,7 +269,7 @@ function armRow(cells: readonly CellSummary[], name: string): string[] {
     String(arms[0]?.pairs),
     String(arms[0]?.steps),
     of(({ winRate }) => winRate),
-    name === 'full' ? '–' : points(claims.done()[0] as { value: number; low: number; high: number }),
+    name === 'full' ? '–' : points(claims.done()[0] as Claim),
     of(({ correct }) => correct),
     of(({ correctByLevel }) => correctByLevel[2] ?? 0),
     of(({ style }) => style),

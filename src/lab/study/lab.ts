@@ -37,6 +37,8 @@ export interface LabOptions {
   /** Replicates of each cell; null: each study's own number. */
   readonly seeds: number | null;
   readonly studies: readonly Study[];
+  /** Default: the extent's. */
+  readonly scale?: Scale;
   readonly context: Omit<StageContext, 'runDir'>;
   readonly onStudy: (study: Study) => { cell: Lab['onCell']; end: () => void };
 }
@@ -54,7 +56,7 @@ export interface LabResult {
 
 /** Runs studies, each resumable cell by cell; writes `studies/NAME.json` as each is done, and `lab.json`. */
 export async function runLab(options: LabOptions): Promise<LabResult> {
-  const { dir, extent, seed, seeds, studies } = options;
+  const { dir, extent, seed, seeds, studies, scale = SCALES[extent] } = options;
   const begun = performance.now();
   const lanes = usableCores();
   for (const folder of ['cells', 'worlds', 'studies']) mkdirSync(join(dir, folder), { recursive: true });
@@ -70,7 +72,7 @@ export async function runLab(options: LabOptions): Promise<LabResult> {
     const lab: Lab = {
       dir,
       seed,
-      scale: SCALES[extent],
+      scale,
       lanes,
       context: { ...options.context, onStage: () => ({ event: () => {}, end: () => {} }) },
       baseModel(size, i) {
@@ -90,7 +92,7 @@ export async function runLab(options: LabOptions): Promise<LabResult> {
     engine: ENGINE,
     extent,
     seed,
-    scale: SCALES[extent],
+    scale,
     studies: results,
     seconds: (performance.now() - begun) / 1000,
   };

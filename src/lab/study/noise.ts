@@ -3,7 +3,7 @@ import { suspicions } from '../../difficulty/suspicion.ts';
 import { rankAverage } from '../../stats/rank.ts';
 import { armOf, ascending, easiest, full, random } from './arms.ts';
 import { type Cell, type CellSummary, runCells } from './cells.ts';
-import { armIn, Claims, differences } from './claims.ts';
+import { armIn, type Claim, Claims, differences } from './claims.ts';
 import { mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
@@ -131,7 +131,7 @@ function conclude(worlds: readonly NamedWorld[], cells: readonly CellSummary[], 
   const difference = (world: NamedWorld, name: string) => {
     const own = new Claims();
     own.mean('', differences(of(world), name, 'full'));
-    return points(own.done()[0] as { value: number; low: number; high: number });
+    return points(own.done()[0] as Claim);
   };
   const wins: Table = {
     title: 'Win rate % (difference to all pairs)',

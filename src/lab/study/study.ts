@@ -79,8 +79,10 @@ export interface Study {
 
 /** "+1.2 [−0.3, +2.7]": points of a share, with the interval. */
 export function points(claim: Pick<Claim, 'value' | 'low' | 'high'>): string {
-  const one = (value: number) =>
-    Number.isFinite(value) ? `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}` : '?';
+  const one = (value: number | null) =>
+    value !== null && Number.isFinite(value)
+      ? `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}`
+      : '?';
   return `${one(claim.value)} [${one(claim.low)}, ${one(claim.high)}]`;
 }
 

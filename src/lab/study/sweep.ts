@@ -2,6 +2,7 @@ import { easiest, full, hardest, random } from './arms.ts';
 import { type Cell, type CellSummary, type Lab, runCells } from './cells.ts';
 import type { LabArm, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
+import type { Extent } from './study.ts';
 import { SWEEP } from './worlds.ts';
 
 /** Shares that the sweep tries; what `keep: auto` chooses from, with all pairs. */
@@ -17,11 +18,18 @@ export function sweptArms(replicate: Replicate): LabArm[] {
   ];
 }
 
+/** Four worlds that differ most: enough for a look. */
+const QUICK = ['mixed c1.25 h0.8', 'mixed c0 h0.5', 'mixed c-1 h0.5', 'on-policy h0.5'];
+
 /** All worlds with the smallest model, every second one with the next. */
-export function runSweep(lab: Lab, seeds: number | null): Promise<CellSummary[]> {
-  const cells = SWEEP.flatMap((world, i) => [
-    ...range(seeds ?? 3).map((index): Cell => ({ study: 'sweep', world, size: 's', index, arms: sweptArms })),
-    ...(i % 2 === 0
+export function runSweep(lab: Lab, extent: Extent, seeds: number | null): Promise<CellSummary[]> {
+  const quick = extent === 'quick';
+  const worlds = SWEEP.filter(({ name }) => !quick || QUICK.includes(name));
+  const cells = worlds.flatMap((world, i) => [
+    ...range(seeds ?? (quick ? 2 : 3)).map(
+      (index): Cell => ({ study: 'sweep', world, size: 's', index, arms: sweptArms }),
+    ),
+    ...(!quick && i % 2 === 0
       ? range(Math.min(2, seeds ?? 2)).map(
           (index): Cell => ({ study: 'sweep', world, size: 'm', index, arms: sweptArms }),
         )

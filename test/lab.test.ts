@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { labJudge } from '../src/lab/gold.ts';
+import { runLab } from '../src/lab/study/lab.ts';
+import { noise } from '../src/lab/study/noise.ts';
+import { CLI } from './tiny-world.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'winnow-lab-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const scale = { pairs: 300, evaluationPrompts: 90, tuningPrompts: 60 };
+
+/** The smallest study there is; counts the units that were worked on. */
+async function smallLab(folder: string) {
+  const result = await runLab({
+    dir: join(dir, folder),
+    extent: 'quick',
+    seed: 3,
+    seeds: 1,
+    studies: [noise],
+    scale,
+    context: {
+      command: [process.execPath, CLI, 'worker'],
+      judge: labJudge,
+      onStage: () => ({ event: () => {}, end: () => {} }),
+    },
+    onStudy: () => ({ cell: () => {}, end: () => {} }),
+  });
+  // What took how long is no result.
+  const { seconds: _, studies, ...rest } = result;
+  return { ...rest, studies: studies.map(({ seconds: __, ...study }) => study) };
+}
+
+const unitsOf = (folder: string) =>
+  readdirSync(join(dir, folder, 'worlds')).flatMap((world) =>
+    readdirSync(join(dir, folder, 'worlds', world, 'units')).map((unit) => `${world}/${unit}`),
+  );
+
+describe('a study of the lab', () => {
+  it('gives claims with their intervals, and the same again from its units', async () => {
+    const first = await smallLab('one');
+    const [study] = first.studies;
+    expect(study?.name).toBe('noise');
+    expect(study?.verdict).toMatch(/20 % flipped/);
+    for (const claim of study?.claims ?? []) {
+      expect(Number.isFinite(claim.value)).toBe(true);
+      expect(claim.n).toBe(1);
+    }
+    const precision = study?.claims.find(({ text }) => text.includes('precision'));
+    expect(precision?.value).toBeGreaterThanOrEqual(0);
+    expect(precision?.value).toBeLessThanOrEqual(1);
+    const detected = study?.tables.find(({ title }) => title.startsWith('Are the flipped'));
+    expect(detected?.rows).toHaveLength(2);
+
+    // Without the cells' summaries everything is read from the units: none is worked on again.
+    const units = unitsOf('one');
+    rmSync(join(dir, 'one', 'cells'), { recursive: true });
+    expect(await smallLab('one')).toEqual(first);
+    expect(unitsOf('one').sort()).toEqual(units.sort());
+    // With them, nothing else is needed.
+    rmSync(join(dir, 'one', 'worlds'), { recursive: true });
+    expect(await smallLab('one')).toEqual(first);
+    expect(existsSync(join(dir, 'one', 'lab.json'))).toBe(true);
+  }, 240_000);
+
+  it('a cell is an ordinary run: its pairs stand in files, and no pair was scored by a run that saw it', async () => {
+    const folder = join(dir, 'two');
+    await smallLab('two');
+    const [world = ''] = readdirSync(join(folder, 'worlds')).sort();
+    const run = join(folder, 'worlds', world);
+    const pairs = readFileSync(join(run, 'pilot', 'pairs.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    expect(pairs).toHaveLength(scale.pairs);
+    for (const unit of readdirSync(join(run, 'units')).filter((name) => name.startsWith('scoring'))) {
+      const { places } = JSON.parse(readFileSync(join(run, 'units', unit, 'unit.json'), 'utf8'));
+      const ids = (path: string) => new Set(readFileSync(path, 'utf8').trimEnd().split('\n'));
+      const [trained, scored] = [ids(places.trainOn), ids(places.score)];
+      for (const id of scored) expect(trained.has(id)).toBe(false);
+    }
+  }, 240_000);
+});
+
+describe('winnow lab', () => {
+  const run = (...args: string[]) => {
+    const { status, stderr } = spawnSync(process.execPath, [CLI, 'lab', ...args], { encoding: 'utf8' });
+    return { status, stderr };
+  };
+  it.each([
+    [['--study', 'magic'], /--study names no study.*magic/s],
+    [['--quick', '--full'], /either --quick or --full/],
+    [['--seeds', '0'], /--seeds must be a whole number/],
+    [['base', '--size', 'xxl'], /--size names no base model.*xxl/s],
+    // A flag that the lab has too is the base's own behind its name.
+    [['base', '--seed', 'x'], /--seed must be a whole number/],
+  ])('%s is refused', (args, message) => {
+    const { status, stderr } = run(...args, '--out', join(dir, 'never'));
+    expect(stderr).toMatch(message);
+    expect(status).toBe(2);
+    expect(existsSync(join(dir, 'never', 'units'))).toBe(false);
+  });
+});
