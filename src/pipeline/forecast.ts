@@ -143,10 +143,15 @@ export function plannedStages(
   const widens = searches && config.training.learningRate === 'auto';
   const trial: Unit = byWinRate ? (probe) => train(probe, 1) : scoringRun;
   const asked: Unit = (probe, length) => answer(probe, tuningPrompts.length, length);
+  // By win rate, each rate is tried with as many orders as the arms are trained with.
+  const orders = byWinRate ? config.trainingSeeds : 1;
   // A grid is widened by one rate where its best lies at an end, which is often; by more, seldom.
-  const search = (name: string, unit: Unit, firstCall: number): PlannedStage => {
+  const search = (name: string, unit: Unit, beside = 0): PlannedStage => {
     const after = (more: number) =>
-      stage(name, [repeat(firstCall, unit), ...new Array<Unit[]>(more).fill([unit])]);
+      stage(name, [
+        repeat(orders * first + beside, unit),
+        ...new Array<Unit[]>(more).fill(repeat(orders, unit)),
+      ]);
     const least = after(0).between[0];
     const longest = after(widens ? Math.max(0, Math.min(2, MOST_TRIES - first)) : 0).between[1];
     return { ...after(widens ? 1 : 0), between: [least, longest] };
@@ -161,8 +166,8 @@ export function plannedStages(
     stage('Reference log-probabilities', [
       [(probe) => score(probe, inPool + inHeldOut), ...(precision === 'f32' ? [] : [rounded])],
     ]),
-    ...(searches ? [search('Choosing the learning rate', trial, first)] : []),
-    ...(searches && byWinRate ? [search('Choosing the learning rate: answers', asked, first + 1)] : []),
+    ...(searches ? [search('Choosing the learning rate', trial)] : []),
+    ...(searches && byWinRate ? [search('Choosing the learning rate: answers', asked, 1)] : []),
     // One of the scoring runs is that of the rate which was chosen, unless rates were told apart by answers.
     stage('Scoring runs', [repeat(folds * seeds - (searches && !byWinRate ? 1 : 0), scoringRun)]),
     stage('Training the arms', [arms]),

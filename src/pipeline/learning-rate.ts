@@ -85,7 +85,10 @@ async function heldOutLosses(
   });
 }
 
-/** Win rate of the full arm on the tuning prompts, for each setting. */
+/**
+ * Win rate of the full arm on the tuning prompts, for each setting: the mean over as many orders as the arms are trained
+ * with. A rate at which one order does well and the next badly must not win by its luck.
+ */
 async function winRates(
   { prepared, context, reference, costs }: Run,
   hypers: readonly Hyper[],
@@ -93,13 +96,13 @@ async function winRates(
   const { base, pool, config, tuningPrompts } = prepared;
   const { judge } = context;
   if (judge === null) throw new Error('no judge');
-  const { ids, shuffleSeed } = fullArm(
-    pool.map(({ tokens }) => tokens.id),
-    config.seed,
-  );
+  const ids = pool.map(({ tokens }) => tokens.id);
   const order = writeIds(context.runDir, ids);
-  const arms = hypers.map((hyper) =>
-    trainingUnit(base, reference, { hyper, seed: config.seed, order, shuffleSeed }),
+  const seeds = Array.from({ length: config.trainingSeeds }, (_, i) => config.seed + i);
+  const arms = hypers.flatMap((hyper) =>
+    seeds.map((seed) =>
+      trainingUnit(base, reference, { hyper, seed, order, shuffleSeed: fullArm(ids, seed).shuffleSeed }),
+    ),
   );
   const trained = await execute(prepared, context, 'Choosing the learning rate', arms, costs);
   const prompts = writePrompts(context.runDir, tuningPrompts);
@@ -109,7 +112,8 @@ async function winRates(
   const [start, ...answers] = results.map((result) => [
     ...parseLines<Answer>(resultFile(result, 'answers.jsonl')),
   ]);
-  return answers.map((own) => mean(gradeAnswers(own, start as Answer[], judge).map(({ win }) => win)));
+  const wins = answers.map((own) => mean(gradeAnswers(own, start as Answer[], judge).map(({ win }) => win)));
+  return hypers.map((_, i) => mean(wins.slice(i * seeds.length, (i + 1) * seeds.length)));
 }
 
 /** The rates that are tried first; one alone is taken without trying. */

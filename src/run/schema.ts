@@ -206,7 +206,7 @@ const evaluation = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'JSONL file of prompts, others than those of the evaluation, on which the learning rate is chosen by the win rate of the full arm (needs a judge); null: by the held-out loss of one scoring run.',
+      'JSONL file of prompts, others than those of the evaluation, on which the learning rate is chosen by the win rate of the full arm, the mean over trainingSeeds orders (needs a judge); null: by the held-out loss of one scoring run.',
     ),
   judge: z
     .enum(['none', 'lab'])

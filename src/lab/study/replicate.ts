@@ -106,6 +106,8 @@ export async function openReplicate(context: StageContext, options: ReplicateOpt
     seed,
     workers: 1,
     threads: 1,
+    // Orders that a learning rate is tried with; the lab's arms have orders of their own.
+    trainingSeeds: 3,
     'training.beta': options.beta,
     'training.learningRate': options.learningRate,
     'difficulty.seeds': options.difficultySeeds ?? 2,

@@ -21,7 +21,7 @@ export function sweptArms(replicate: Replicate): LabArm[] {
 /** Four worlds that differ most: enough for a look. */
 const QUICK = ['mixed c1.25 h0.8', 'mixed c0 h0.5', 'mixed c-1 h0.5', 'on-policy h0.5'];
 
-/** All worlds with the smallest model, every second one with the next. */
+/** All worlds with the smallest model, every third one with the next. */
 export function runSweep(lab: Lab, extent: Extent, seeds: number | null): Promise<CellSummary[]> {
   const quick = extent === 'quick';
   const worlds = SWEEP.filter(({ name }) => !quick || QUICK.includes(name));
@@ -29,7 +29,7 @@ export function runSweep(lab: Lab, extent: Extent, seeds: number | null): Promis
     ...range(seeds ?? (quick ? 2 : 3)).map(
       (index): Cell => ({ study: 'sweep', world, size: 's', index, arms: sweptArms }),
     ),
-    ...(!quick && i % 2 === 0
+    ...(!quick && i % 3 === 0
       ? range(Math.min(2, seeds ?? 2)).map(
           (index): Cell => ({ study: 'sweep', world, size: 'm', index, arms: sweptArms }),
         )
