@@ -11,8 +11,10 @@ export {
   type ScoringRun,
 } from './difficulty/cross-fit.ts';
 export { LEARNED_MARGIN, learnedStep } from './difficulty/learned-step.ts';
+export { type DifficultyProfile, difficultyProfile, type Tenth } from './difficulty/profile.ts';
 export { type Reliability, reliability } from './difficulty/reliability.ts';
 export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
+export { type Suspicion, type SuspicionRow, suspicions } from './difficulty/suspicion.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 export { readAdapter, writeAdapter } from './model/adapter.ts';
 export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';

@@ -1,5 +1,9 @@
 import type { Command } from 'commander';
+import { difficultyProfile } from '../difficulty/profile.ts';
+import type { ScoreRow } from '../difficulty/scores.ts';
+import { type Suspicion, suspicions } from '../difficulty/suspicion.ts';
 import { refusedBy } from '../pairs/check.ts';
+import { lengthsOf } from '../pipeline/prepare.ts';
 import { reportText } from '../report/text.ts';
 import type { Config } from '../run/config.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
@@ -117,7 +121,7 @@ async function planVerb(way: Way): Promise<Said> {
 }
 
 async function scoreVerb(way: Way): Promise<Said> {
-  const { reliability, difficulties, hyper, learningRates } = await way.scored();
+  const { reliability, difficulties, scores, hyper, learningRates } = await way.scored();
   const { agreement: _, ...reliable } = reliability;
   const sorted = difficulties.map(({ difficulty }) => difficulty).sort((a, b) => a - b);
   const at = (share: number) =>
@@ -127,6 +131,8 @@ async function scoreVerb(way: Way): Promise<Said> {
     reliability: reliable,
     pairs: difficulties.length,
     shareBelowLn2,
+    profile: difficultyProfile(difficulties, scores, lengthsOf((await way.prepared()).pool)),
+    suspicions: suspicionShares(scores, hyper.beta),
     quantiles: [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1].map(at),
     hyper,
     learningRates,
@@ -135,10 +141,26 @@ async function scoreVerb(way: Way): Promise<Said> {
   const text = [
     `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${way.config.selection.keepFraction})`,
     `${difficulties.length} pairs scored; difficulty (nats): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2`,
+    ...(data.suspicions === null ? [] : [suspicionLine(data.suspicions)]),
     `learning rate ${hyper.learningRate}, batch ${hyper.batchSize}`,
     `${way.config.out}: scores.jsonl, difficulty.jsonl, reliability.json`,
   ].join('\n');
   return { data, text };
+}
+
+type SuspicionShares = Readonly<Record<Suspicion, number>>;
+
+/** Share of the pairs of each kind; null with one seed, which cannot tell. */
+function suspicionShares(scores: readonly ScoreRow[], beta: number): SuspicionShares | null {
+  const rows = suspicions(scores, beta);
+  if (rows === null) return null;
+  const share = (kind: Suspicion) => rows.filter(({ suspicion }) => suspicion === kind).length / rows.length;
+  return { learned: share('learned'), unclear: share('unclear'), against: share('against') };
+}
+
+function suspicionLine({ learned, unclear, against }: SuspicionShares): string {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  return `beyond what seeds differ by, held-out models order ${percent(learned)} of the pairs as their label says and ${percent(against)} against it (wrong labels, or what the other pairs teach the opposite of); of ${percent(unclear)} they cannot tell`;
 }
 
 async function selectVerb(way: Way): Promise<Said> {
