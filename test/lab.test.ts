@@ -84,6 +84,53 @@ describe('a study of the lab', () => {
   }, 240_000);
 });
 
+describe('keepFraction: auto', () => {
+  const pilot = () => {
+    const worlds = join(dir, 'two', 'worlds');
+    return join(worlds, readdirSync(worlds).sort()[0] ?? '', 'pilot');
+  };
+  const select = (out: string, ...more: string[]) =>
+    spawnSync(
+      process.execPath,
+      [CLI, 'select', '--model', 'assets/lab/base-s', '--data', join(pilot(), 'pairs.jsonl')].concat(
+        ['--out', join(dir, out), '--keep', 'auto', '--method', 'full', '--learning-rate', '3e-4'],
+        ['--set', 'evaluation.maxNewTokens=12', '--set', 'evaluation.temperature=1', '--beta', '0.1'],
+        ['--training-seeds', '2', '--json', '--quiet', ...more],
+      ),
+      { encoding: 'utf8', cwd: join(import.meta.dirname, '..') },
+    );
+
+  it('tries every share on the tuning prompts, and says in the receipt what it chose by', () => {
+    const judged = ['--set', 'evaluation.judge=lab', '--set'].concat(
+      `evaluation.tuningPrompts=${join(pilot(), 'tuning-prompts.jsonl')}`,
+      ['--set', `evaluation.prompts=${join(pilot(), 'prompts.jsonl')}`],
+    );
+    const { stdout, stderr, status } = select('auto', ...judged);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const told = JSON.parse(stdout);
+    const shares = told.auto.tried.map(({ keepFraction }: { keepFraction: number }) => keepFraction);
+    expect(shares).toEqual([0.5, 0.6, 0.7, 0.8, 0.9, 1]);
+    expect(shares).toContain(told.keepFraction);
+    expect(told.keepFraction === 1).toBe(told.auto.gain.low <= 0);
+    const receipt = JSON.parse(readFileSync(join(dir, 'auto', 'selection', 'receipt.json'), 'utf8'));
+    expect(receipt.selection).toMatchObject({ keepFraction: told.keepFraction, auto: told.auto });
+    expect(receipt.kept).toBe(Math.floor(told.keepFraction * (receipt.kept + receipt.dropped)));
+    // Six shares with two orders each.
+    const units = readdirSync(join(dir, 'auto', 'units')).filter((name) => name.startsWith('trial'));
+    // The selected arm keeps its order, whatever the seed of shuffling: its two trainings differ in nothing.
+    expect(units.length).toBeGreaterThanOrEqual(7);
+    expect(units.length).toBeLessThanOrEqual(12);
+  }, 240_000);
+
+  it('without a judge it is refused before any work', () => {
+    const { stderr, status } = select('no-judge');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/keepFraction auto needs a judge and prompts to choose on/);
+    expect(existsSync(join(dir, 'no-judge', 'units'))).toBe(false);
+  });
+});
+
 describe('winnow lab', () => {
   const run = (...args: string[]) => {
     const { status, stderr } = spawnSync(process.execPath, [CLI, 'lab', ...args], { encoding: 'utf8' });

@@ -52,7 +52,7 @@ async function books(upTo: string, model: string, data: string, out: string): Pr
     };
     const scored = await timed('score', () => score(prepared, context));
     const selected = await timed('select', () => select(prepared, scored, context));
-    const trained = await timed('train', () => train(prepared, scored, context));
+    const trained = await timed('train', () => train(prepared, scored, selected, context));
     const evaluated = await timed('evaluate', () => evaluate(prepared, scored, trained, context));
     await timed('report', () => {
       const results = { prepared, scored, selected, trained, evaluated, judge: null, command: 'bench' };

@@ -28,7 +28,7 @@ const KEY_FLAGS = [
   ['--limit <n>', 'limit', 'read at most n rows'],
   ['--out <dir>', 'out', 'run folder: made, or continued (default: winnow-run)'],
   ['--seed <n>', 'seed', 'seed of all randomness (default: 42)'],
-  ['--keep <fraction>', 'selection.keepFraction', 'share of the pairs to keep (default: 0.5)'],
+  ['--keep <fraction>', 'selection.keepFraction', 'share of the pairs to keep, or auto (default: 0.5)'],
   ['--direction <name>', 'selection.direction', 'easiest, hardest or random (default: easiest)'],
   [
     '--within <strata>',

@@ -3,9 +3,11 @@ import { difficultyProfile } from '../difficulty/profile.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
 import { type Suspicion, suspicions } from '../difficulty/suspicion.ts';
 import { refusedBy } from '../pairs/check.ts';
+import { nominalShare } from '../pipeline/keep-share.ts';
 import { lengthsOf } from '../pipeline/prepare.ts';
 import { reportText } from '../report/text.ts';
 import type { Config } from '../run/config.ts';
+import type { AutoKeep } from '../select/auto-keep.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
 import { outcomeLine, planLines, planTable } from './plan.ts';
 import { setOut, type Way } from './way.ts';
@@ -139,7 +141,7 @@ async function scoreVerb(way: Way): Promise<Said> {
     out: way.config.out,
   };
   const text = [
-    `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${way.config.selection.keepFraction})`,
+    `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${nominalShare(way.config)})`,
     `${difficulties.length} pairs scored; difficulty (nats): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2`,
     ...(data.suspicions === null ? [] : [suspicionLine(data.suspicions)]),
     `learning rate ${hyper.learningRate}, batch ${hyper.batchSize}`,
@@ -164,12 +166,14 @@ function suspicionLine({ learned, unclear, against }: SuspicionShares): string {
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept, threshold } = await way.selected();
+  const { kept, threshold, options, auto } = await way.selected();
   const total = (await way.scored()).difficulties.length;
-  const { keepFraction, direction, within } = way.config.selection;
+  const { direction, within } = way.config.selection;
+  const { keepFraction } = options;
   const data = {
     keepFraction,
     direction,
+    ...(auto === null ? {} : { auto }),
     ...(within === 'none' ? {} : { within }),
     kept: kept.length,
     dropped: total - kept.length,
@@ -177,10 +181,21 @@ async function selectVerb(way: Way): Promise<Said> {
     out: way.config.out,
   };
   const text = [
+    ...(auto === null ? [] : [autoLine(auto)]),
     `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
     `${way.config.out}/selection: selected.jsonl, ledger.jsonl, receipt.json`,
   ].join('\n');
   return { data, text };
+}
+
+function autoLine({ keepFraction, tried, gain }: AutoKeep): string {
+  const one = (value: number) => (100 * value).toFixed(1);
+  const rates = tried.map((share) => `${share.keepFraction}: ${one(share.winRate)} %`).join(', ');
+  const choice =
+    keepFraction === 1
+      ? 'no share beat all pairs beyond chance, so all are kept'
+      : `${keepFraction} beat all pairs beyond chance`;
+  return `win rates on the tuning prompts by share kept: ${rates}; ${choice} (best share minus all pairs ${one(gain.value)} points, 90 % interval ${one(gain.low)} to ${one(gain.high)})`;
 }
 
 async function trainVerb(way: Way): Promise<Said> {

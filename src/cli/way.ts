@@ -94,10 +94,10 @@ export function setOut(config: Config, options: WayOptions): Way {
     }
     return counted(score(await prepared(), context));
   });
-  const selected = once(async () => select(await prepared(), await scored(), context));
+  const selected = once(async () => counted(select(await prepared(), await scored(), context)));
   const trained = once(async () => {
-    await selected();
-    return counted(train(await prepared(), await scored(), context));
+    const chosen = await selected();
+    return counted(train(await prepared(), await scored(), chosen, context));
   });
   const evaluated = once(async () =>
     counted(evaluate(await prepared(), await scored(), await trained(), context)),

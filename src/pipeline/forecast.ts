@@ -1,3 +1,5 @@
+import { AUTO_SHARES } from '../select/auto-keep.ts';
+import { nominalShare } from './keep-share.ts';
 import { firstRates, MOST_TRIES } from './learning-rate.ts';
 import type { Prepared } from './prepare.ts';
 import type { Probe, ProbeResult } from './probe.ts';
@@ -156,7 +158,17 @@ export function plannedStages(
     const longest = after(widens ? Math.max(0, Math.min(2, MOST_TRIES - first)) : 0).between[1];
     return { ...after(widens ? 1 : 0), between: [least, longest] };
   };
-  const { keepFraction } = config.selection;
+  const auto = config.selection.keepFraction === 'auto';
+  // Which share will be chosen is not known: as much as all pairs is the safe side.
+  const keepFraction = auto ? 1 : nominalShare(config);
+  const shares = auto ? [...AUTO_SHARES, 1] : [];
+  const tried = shares.flatMap((share) =>
+    repeat(
+      config.trainingSeeds,
+      (probe, length) =>
+        train(probe, share) + score(probe, inHeldOut) + answer(probe, tuningPrompts.length, length),
+    ),
+  );
   const arms = config.arms.flatMap((name) =>
     repeat(config.trainingSeeds, (probe) => train(probe, name === 'full' ? 1 : keepFraction)),
   );
@@ -170,6 +182,7 @@ export function plannedStages(
     ...(searches && byWinRate ? [search('Choosing the learning rate: answers', asked, 1)] : []),
     // One of the scoring runs is that of the rate which was chosen, unless rates were told apart by answers.
     stage('Scoring runs', [repeat(folds * seeds - (searches && !byWinRate ? 1 : 0), scoringRun)]),
+    ...(auto ? [stage('Choosing the keep fraction', [[asked, ...tried]])] : []),
     stage('Training the arms', [arms]),
     stage('Evaluation', [[answering, ...evaluation]]),
   ].filter(({ units }) => units > 0);

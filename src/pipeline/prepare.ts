@@ -62,6 +62,7 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
   // Before any work: a layer that the model does not have would be told only when training starts.
   loraTargets(checkpoint.config, config.training.targets);
   needPrecision(config);
+  needAutoKeep(config);
   const start = startAdapter(config, checkpoint);
   const tokenizer = loadTokenizer(modelDir);
   const policy = truncationPolicy(config, checkpoint);
@@ -175,6 +176,22 @@ function needPrecision({ difficulty: { precision }, device, training: { method }
       got: `${precision} with training.method ${method}`,
       remedy: 'Set training.method: lora, or difficulty.precision: f32',
     });
+}
+
+/**
+ * `keepFraction: auto` is a comparison on prompts that no evaluation uses.
+ * @throws inputError `auto-keep` where there is nothing to compare by.
+ */
+function needAutoKeep({ selection, evaluation }: Config): void {
+  if (selection.keepFraction !== 'auto') return;
+  if (evaluation.judge !== 'none' && evaluation.tuningPrompts !== null) return;
+  throw inputError('auto-keep', 'keepFraction auto needs a judge and prompts to choose on', {
+    key: 'selection.keepFraction',
+    got: `judge ${evaluation.judge}, tuningPrompts ${evaluation.tuningPrompts}`,
+    need: 'evaluation.judge and evaluation.tuningPrompts',
+    remedy:
+      'Give both, or a fraction: without a judge nothing tells whether leaving pairs out helps, and 1 keeps them all',
+  });
 }
 
 function* withRoles(pairs: readonly PreferencePair[], heldOut: readonly PreferencePair[]) {

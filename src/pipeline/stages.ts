@@ -15,6 +15,7 @@ import type { PreferencePair } from '../pairs/pair.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
+import type { AutoKeep } from '../select/auto-keep.ts';
 import { type KeepOptions, keep } from '../select/keep.ts';
 import { ledger } from '../select/ledger.ts';
 import { firstWithin } from '../select/quota.ts';
@@ -22,6 +23,7 @@ import { strataCounts } from '../select/strata.ts';
 import { totalSteps } from '../train/optimise.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
+import { keepShare, nominalShare } from './keep-share.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
 import { generationInputs, lengthsOf, type Prepared, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
@@ -40,10 +42,15 @@ export interface Scored {
 }
 
 export interface Selected {
+  /** The share that was kept, and how. */
+  readonly options: KeepOptions;
+  /** How the share was chosen; null where it was given. */
+  readonly auto: AutoKeep | null;
   /** In training order. */
   readonly kept: readonly DifficultyRow[];
   /** Largest difficulty kept. */
   readonly threshold: number;
+  readonly costs: readonly StageCost[];
 }
 
 export interface TrainedArm {
@@ -130,7 +137,7 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
   const difficulties = aggregate(scores);
   const agreement = reliability(scores, {
     beta: hyper.beta,
-    keepFraction: config.selection.keepFraction,
+    keepFraction: nominalShare(config),
     kept: (order, count) => firstWithin(order, count, strata),
   });
   writeJsonLines(join(context.runDir, 'scores.jsonl'), scores);
@@ -149,9 +156,10 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
 }
 
 /** Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`. */
-export function select(prepared: Prepared, scored: Scored, context: StageContext): Selected {
+export async function select(prepared: Prepared, scored: Scored, context: StageContext): Promise<Selected> {
   const { config, heldOut, refused, base, source, strata } = prepared;
-  const options = keepOptions(config);
+  const costs: StageCost[] = [];
+  const { options, auto } = await keepShare(prepared, scored, context, costs);
   const kept = keep(scored.difficulties, options, strata);
   const threshold = kept.reduce(
     (most, { difficulty }) => Math.max(most, difficulty),
@@ -182,6 +190,7 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
     difficulty: { ...config.difficulty, scores: hashOfList(scored.scores as unknown as Json[]) },
     selection: {
       ...options,
+      ...(auto === null ? {} : { auto }),
       // Of each stratum how many pairs there were, and how many were kept.
       ...(strata === null ? {} : { within: config.selection.within, strata: strataCounts(strata, keptIds) }),
     },
@@ -192,21 +201,22 @@ export function select(prepared: Prepared, scored: Scored, context: StageContext
     /** SHA-256 of the kept ids in training order, one a line. */
     keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
   });
-  return { kept, threshold };
-}
-
-function keepOptions({ selection: { keepFraction, direction }, seed }: Config): KeepOptions {
-  return { keepFraction, direction, seed };
+  return { options, auto, kept, threshold, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
-export async function train(prepared: Prepared, scored: Scored, context: StageContext): Promise<Trained> {
+export async function train(
+  prepared: Prepared,
+  scored: Scored,
+  selected: Selected,
+  context: StageContext,
+): Promise<Trained> {
   const { config, base, pool, strata } = prepared;
   const costs: StageCost[] = [];
   const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata };
   const plans = config.arms.flatMap((name: ArmName) =>
     Array.from({ length: config.trainingSeeds }, (_, i) =>
-      planArm(name, input, keepOptions(config), config.seed + i),
+      planArm(name, input, selected.options, config.seed + i),
     ),
   );
   const specs = plans.map((plan) =>

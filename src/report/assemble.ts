@@ -100,7 +100,8 @@ export function assemble(results: Results): ReportData {
       values: scored.difficulties.map(({ difficulty }) => difficulty).sort((a, b) => a - b),
     },
     selection: {
-      keepFraction: config.selection.keepFraction,
+      keepFraction: selected.options.keepFraction,
+      ...(selected.auto === null ? {} : { auto: selected.auto }),
       kept: selected.kept.length,
       dropped: pool.length - selected.kept.length,
       direction: config.selection.direction,

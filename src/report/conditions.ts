@@ -1,7 +1,7 @@
 import type { ReportData } from './data.ts';
 import { both, type Html, html, word } from './html.ts';
 import { count, duration, fixed, keepPercent, MISSING, percent, scientific } from './numbers.ts';
-import { type Both, term, type Word } from './words.ts';
+import { type Both, term, type Word, words } from './words.ts';
 
 /** How the run was made: learning rates, hyper-parameters, data, time, version, command, notes. */
 export function conditions(data: ReportData): Html {
@@ -48,6 +48,7 @@ function dataTable({ model, data, pairs, difficulty, selection, version, seed }:
     [word('promptsCut'), html`${count(pairs.promptsCut)}`],
     [word('scoring'), both(scoring)],
     [word('keepFraction'), html`${keepPercent(selection.keepFraction)}`],
+    ...(selection.auto === undefined ? [] : [[word('keptBy'), both(words.tuningPrompts)] as const]),
     [word('direction'), both(term(selection.direction))],
     ...(selection.within === undefined ? [] : [[word('within'), both(term(selection.within))] as const]),
     [word('keptPairs'), html`${count(selection.kept)} / ${count(selection.kept + selection.dropped)}`],

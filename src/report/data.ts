@@ -1,3 +1,4 @@
+import type { AutoKeep } from '../select/auto-keep.ts';
 import type { Interval } from '../stats/interval.ts';
 
 /** 95 % bootstrap intervals over prompts (and training seeds, where there are several). */
@@ -58,6 +59,8 @@ export interface ReportData {
   };
   readonly selection: {
     readonly keepFraction: number;
+    /** How the share was chosen; left out where it was given. */
+    readonly auto?: AutoKeep;
     readonly kept: number;
     readonly dropped: number;
     readonly direction: string;

@@ -93,6 +93,8 @@ export const words = {
   promptsCut: { en: 'Prompts cut at their start to fit', ja: '先頭を切り詰めたプロンプト' },
   keptPairs: { en: 'Pairs kept', ja: '採用したペア' },
   keepFraction: { en: 'Keep fraction', ja: '採用率' },
+  keptBy: { en: 'Keep fraction chosen on', ja: '採用率の決定' },
+  tuningPrompts: { en: 'tuning prompts, by the judge', ja: '調整用プロンプトでの判定' },
   direction: { en: 'Direction', ja: '選別の向き' },
   within: { en: 'Same share of each', ja: '層別（同じ採用率）' },
   scoring: { en: 'Scoring', ja: '難易度の測定' },

@@ -166,12 +166,10 @@ const difficulty = z.strictObject({
 
 const selection = z.strictObject({
   keepFraction: z
-    .number()
-    .gt(0)
-    .max(1)
+    .union([z.number().gt(0).max(1), z.literal('auto')])
     .default(0.5)
     .describe(
-      "Share of the pairs that is kept, 1 for all. The paper's value on UltraFeedback (section 5); a comment in its released script recommends 0.6 for Gemma.",
+      "Share of the pairs that is kept, 1 for all. auto: 0.5 to 0.9 are tried beside all pairs on the tuning prompts (needs a judge), and pairs are left out only where that wins there beyond chance. The paper's value on UltraFeedback (section 5); a comment in its released script recommends 0.6 for Gemma.",
     ),
   direction: z
     .enum(['easiest', 'hardest', 'random'])

@@ -1,5 +1,6 @@
 import type { Json } from '../../base/hash.ts';
 import { meanOfTenths } from '../../difficulty/profile.ts';
+import { autoKeep } from '../../select/auto-keep.ts';
 import { spearman } from '../../stats/correlation.ts';
 import { type LinearFit, leastSquares, predict } from '../../stats/least-squares.ts';
 import { meanInterval, pooledDeviation } from '../../stats/student-t.ts';
@@ -15,8 +16,6 @@ const DROPPED = 'easiest 80 %';
 const RIDGE = 2;
 /** One-sided 90 %: advice is given where the prediction lies this many standard errors from no difference. */
 const TOLD_Z = 1.2816;
-/** One-sided 95 %: keep: auto leaves pairs out only where their loss is shown on the tuning prompts. */
-const AUTO_Z = 1.6449;
 
 /** What is known of a data set when its difficulty is, by name. */
 export const PROPERTIES: Readonly<Record<string, (cell: CellSummary) => number>> = {
@@ -87,7 +86,7 @@ function conclude(cells: readonly CellSummary[]) {
     ['from scoring alone', fromScoring],
     ['from scoring and held-out pairs', fromArms],
   ]);
-  const auto = autoKeep(groups);
+  const auto = keptByAuto(groups);
   claims.difference(
     'win rate, keep: auto − all pairs, mean over groups',
     auto.map(({ difference }) => difference),
@@ -285,7 +284,7 @@ interface AutoKept {
   readonly bestLow: number;
 }
 
-function autoKeep(groups: readonly Group[]): AutoKept[] {
+function keptByAuto(groups: readonly Group[]): AutoKept[] {
   const found = groups.map(({ name, cells }) => {
     const picks = cells.map(autoShare);
     const values = cells.map((cell, i) => winAt(cell, picks[i] as number) - winAt(cell, 1));
@@ -310,15 +309,13 @@ function autoKeep(groups: readonly Group[]): AutoKept[] {
   });
 }
 
-/** What keep: auto takes: the share with the most wins on the tuning prompts, if it beats all pairs there. */
+/** What keep: auto takes, here with one order of each share. */
 function autoShare(cell: CellSummary): number {
-  const tuned = (tau: number) => armIn(cell, nameOf(tau)).tuning;
-  const best = SWEPT.reduce((a, b) => (tuned(b).winRate > tuned(a).winRate ? b : a));
-  const [left, right] = [tuned(best).wins, tuned(1).wins];
-  const gaps = Array.from(left, (digit, i) => (Number(digit) - Number(right[i])) / 2);
-  const centre = mean(gaps);
-  const error = Math.sqrt(mean(gaps.map((gap) => (gap - centre) ** 2)) / gaps.length);
-  return error > 0 && centre / error > AUTO_Z ? best : 1;
+  const tried = (keepFraction: number) => ({
+    keepFraction,
+    wins: [Array.from(armIn(cell, nameOf(keepFraction)).tuning.wins, (digit) => Number(digit) / 2)],
+  });
+  return autoKeep(SWEPT.map(tried), tried(1), cell.index).keepFraction;
 }
 
 function winAt(cell: CellSummary, tau: number): number {

@@ -1,3 +1,4 @@
+import { AUTO_SHARES } from '../../select/auto-keep.ts';
 import { easiest, full, hardest, random } from './arms.ts';
 import { type Cell, type CellSummary, type Lab, runCells } from './cells.ts';
 import type { LabArm, Replicate } from './replicate.ts';
@@ -5,8 +6,8 @@ import { range } from './stability.ts';
 import type { Extent } from './study.ts';
 import { SWEEP } from './worlds.ts';
 
-/** Shares that the sweep tries; what `keep: auto` chooses from, with all pairs. */
-export const SWEPT = [0.5, 0.6, 0.7, 0.8, 0.9] as const;
+/** Shares that the sweep tries. */
+export const SWEPT = AUTO_SHARES;
 
 /** What the sweep trains in each world. */
 export function sweptArms(replicate: Replicate): LabArm[] {
