@@ -2,11 +2,11 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { inputError } from '../base/errors.ts';
+import { writeFileAtomic } from '../base/files.ts';
 import { BASE_SIZES, type BaseSize, baseRecipe, baseUnit } from '../lab/base.ts';
 import { labJudge } from '../lab/gold.ts';
 import { runLab, STUDIES } from '../lab/study/lab.ts';
 import { VERSION } from '../pipeline/version.ts';
-import { labText } from '../report/lab-text.ts';
 import { openRun } from '../run/folder.ts';
 import { runUnits } from '../run/pool.ts';
 import { withTalkFlags } from './options.ts';
@@ -90,8 +90,17 @@ async function runStudies(flags: LabFlags, outside: Outside): Promise<void> {
         };
       },
     });
+    // Charts take long to load: only now.
+    const { renderLab } = await import('../report/lab-page.ts');
+    const { labMarkdown, labText } = await import('../report/lab-text.ts');
+    writeFileAtomic(join(out, 'lab.html'), renderLab(result));
+    writeFileAtomic(join(out, 'lab.md'), labMarkdown(result));
     progress.close();
-    outside.print(flags.json === true ? `${JSON.stringify(result, null, 2)}\n` : `${labText(result)}\n`);
+    outside.print(
+      flags.json === true
+        ? `${JSON.stringify(result, null, 2)}\n`
+        : `${labText(result)}\n\n${out}/lab.html has the pictures.\n`,
+    );
   } finally {
     progress.close();
   }

@@ -1,10 +1,9 @@
-import type { Claim } from '../lab/study/claims.ts';
 import type { LabResult } from '../lab/study/lab.ts';
-import { points } from '../lab/study/study.ts';
+import { claimValue } from './lab-page.ts';
 
-/** The lab's results for a terminal: each study's verdict, and what it rests on. */
+/** The lab's results for a terminal: each study's verdict, and the tables that it rests on. */
 export function labText({ studies, seconds, extent }: LabResult): string {
-  const blocks = studies.map(({ title, verdict, claims, tables }) =>
+  const blocks = studies.map(({ title, verdict, tables }) =>
     [
       `## ${title}`,
       '',
@@ -16,18 +15,39 @@ export function labText({ studies, seconds, extent }: LabResult): string {
         meaning,
         '',
       ]),
-      ...claims.map(
-        (claim) =>
-          `- ${claim.text}: ${claim.p === undefined ? plain(claim) : `${points(claim)} points, p ${claim.p.toFixed(3)}`} (n ${claim.n})`,
-      ),
     ].join('\n'),
   );
   return [...blocks, `${extent} lab, ${Math.round(seconds)} s`].join('\n\n');
 }
 
-function plain({ value, low, high }: Pick<Claim, 'value' | 'low' | 'high'>): string {
-  const number = (x: number | null) => (x === null ? '?' : x.toFixed(3));
-  return `${number(value)} [${number(low)}, ${number(high)}]`;
+/** The same as Markdown, for documents: with every claim. */
+export function labMarkdown({ studies, extent, seed, version, engine, seconds }: LabResult): string {
+  const blocks = studies.map(({ title, verdict, question, tables, claims }) =>
+    [
+      `### ${title}`,
+      `**${verdict}**`,
+      `_Rule, before the run:_ ${question}`,
+      ...tables.flatMap(({ title, head, rows, meaning }) => [`${title}`, markdownTable(head, rows), meaning]),
+      'Claims',
+      markdownTable(
+        ['claim', 'value [95 %]', 'n', 'p'],
+        claims.map((claim) => [
+          claim.text,
+          claimValue(claim),
+          String(claim.n),
+          claim.p === undefined ? '' : claim.p.toFixed(3),
+        ]),
+      ),
+    ].join('\n\n'),
+  );
+  const made = `${extent} lab, seed ${seed}, winnow ${version} (${engine}), ${Math.round(seconds)} s.`;
+  return `${[made, ...blocks].join('\n\n')}\n`;
+}
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {
