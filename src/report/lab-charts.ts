@@ -7,6 +7,13 @@ const COLOURS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9
 const AXIS = { labelArrow: 'none', labelAnchor: 'center', grid: true } as const;
 const percent = (value: number) => `${Math.round(100 * value)} %`;
 
+/** Which colour is which line; none for other figures. */
+export function labKeys(figure: Figure): readonly { readonly name: string; readonly colour: string }[] {
+  return figure.kind === 'lines'
+    ? figure.series.map(({ name }, i) => ({ name, colour: COLOURS[i % COLOURS.length] as string }))
+    : [];
+}
+
 /** A figure of the lab as SVG markup; shares are shown in percent. */
 export function labChart(figure: Figure, labelledBy: string): string {
   switch (figure.kind) {
@@ -22,10 +29,9 @@ export function labChart(figure: Figure, labelledBy: string): string {
 function lines({ x, y, series }: Extract<Figure, { kind: 'lines' }>, labelledBy: string): string {
   const rows = series.flatMap(({ name, points }) => points.map((point) => ({ ...point, name })));
   const bounded = rows.filter(({ low, high }) => low !== undefined && high !== undefined);
-  const last = series.flatMap(({ name, points }) => {
-    const point = points.toSorted((a, b) => a.x - b.x)[0];
-    return point === undefined ? [] : [{ ...point, name }];
-  });
+  // Few replicates have whiskers that would leave no room to the values.
+  const values = rows.map((row) => row.y);
+  const room = 0.4 * (Math.max(...values) - Math.min(...values)) + 0.01;
   return draw(
     {
       marginLeft: 60,
@@ -33,21 +39,24 @@ function lines({ x, y, series }: Extract<Figure, { kind: 'lines' }>, labelledBy:
       height: 320,
       color: { domain: series.map(({ name }) => name), range: COLOURS, legend: false },
       x: { ...AXIS, label: x, labelOffset: 36, tickFormat: percent, inset: 24 },
-      y: { ...AXIS, label: y, labelOffset: 52, tickFormat: percent, inset: 12 },
+      y: {
+        ...AXIS,
+        label: y,
+        labelOffset: 52,
+        tickFormat: percent,
+        domain: [Math.min(...values) - room, Math.max(...values) + room],
+      },
       marks: [
-        Plot.ruleX(bounded, { x: 'x', y1: 'low', y2: 'high', stroke: 'name', strokeOpacity: 0.5 }),
+        Plot.ruleX(bounded, {
+          x: 'x',
+          y1: 'low',
+          y2: 'high',
+          stroke: 'name',
+          strokeOpacity: 0.5,
+          clip: true,
+        }),
         Plot.lineY(rows, { x: 'x', y: 'y', stroke: 'name', z: 'name', strokeWidth: 2 }),
         Plot.dot(rows, { x: 'x', y: 'y', fill: 'name', r: 3.5 }),
-        Plot.text(last, {
-          x: 'x',
-          y: 'y',
-          text: 'name',
-          fill: 'name',
-          stroke: 'var(--paper)',
-          dy: -12,
-          textAnchor: 'start',
-          fontWeight: 600,
-        }),
       ],
     },
     labelledBy,

@@ -2,7 +2,7 @@ import type { Claim } from '../lab/study/claims.ts';
 import type { LabResult } from '../lab/study/lab.ts';
 import { type Figure, points, type Table } from '../lab/study/study.ts';
 import { type Html, html, raw } from './html.ts';
-import { labChart } from './lab-charts.ts';
+import { labChart, labKeys } from './lab-charts.ts';
 import { STYLE } from './style.ts';
 
 type StudyEntry = LabResult['studies'][number];
@@ -52,7 +52,10 @@ ${claims.length === 0 ? null : claimTable(claims)}
 }
 
 function chart(figure: Figure, id: string): Html {
-  return html`<figure>${raw(labChart(figure, id))}<figcaption id="${id}"><b>${figure.title}.</b> ${figure.meaning}</figcaption></figure>`;
+  const keys = labKeys(figure).map(
+    ({ name, colour }) => html`<span style="color: ${colour}">●</span> ${name} `,
+  );
+  return html`<figure>${raw(labChart(figure, id))}<figcaption id="${id}">${keys}<b>${figure.title}.</b> ${figure.meaning}</figcaption></figure>`;
 }
 
 function table({ title, head, rows, meaning }: Table): Html {
