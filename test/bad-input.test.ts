@@ -245,7 +245,7 @@ describe('usage that cannot be meant', () => {
     [
       'a keep fraction of 0',
       ['--keep', '0'],
-      /selection\.keepFraction.*need "a number above 0 and up to 1", got 0/,
+      /selection\.keepFraction.*need "a number above 0 and up to 1 or auto", got 0/,
     ],
     ['a keep fraction above 1', ['--keep', '1.5'], /selection\.keepFraction.*got 1\.5/],
     ['a keep fraction that is no number', ['--keep', 'abc'], /selection\.keepFraction.*got "abc"/],
