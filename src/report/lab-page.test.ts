@@ -80,7 +80,7 @@ it('says claims with and without an interval', () => {
   const { document } = parseHTML(renderLab(result));
   const cells = [...document.querySelectorAll('#one table:last-of-type tr')].map((row) => row.textContent);
   expect(cells.join('\n')).toContain('win rate, a − b+1.2 [−0.3, +2.7]50.200');
-  expect(cells.join('\n')).toContain('Spearman0.910 [?, ?]1');
+  expect(cells.join('\n')).toContain('Spearman0.910 [–, –]1');
 });
 
 it('as text and as Markdown', () => {

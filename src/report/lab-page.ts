@@ -1,8 +1,9 @@
 import type { Claim } from '../lab/study/claims.ts';
 import type { LabResult } from '../lab/study/lab.ts';
-import { type Figure, points, type Table } from '../lab/study/study.ts';
+import type { Figure, Table } from '../lab/study/study.ts';
 import { type Html, html, raw } from './html.ts';
 import { labChart, labKeys } from './lab-charts.ts';
+import { CLAIM_HEAD, CLAIM_MEANING, claimRow } from './lab-claims.ts';
 import { STYLE } from './style.ts';
 
 type StudyEntry = LabResult['studies'][number];
@@ -67,22 +68,5 @@ function table({ title, head, rows, meaning }: Table): Html {
 }
 
 function claimTable(claims: readonly Claim[]): Html {
-  const rows = claims.map((claim) => [claim.text, claimValue(claim), String(claim.n), claimP(claim)]);
-  return table({
-    title: 'Claims',
-    head: ['claim', 'value [95 %]', 'n', 'p'],
-    rows,
-    meaning: 'With a p: differences, in points of a hundred. Without: the number itself.',
-  });
-}
-
-/** "+1.2 [−0.3, +2.7]" points of a tested difference, else the number. */
-export function claimValue(claim: Claim): string {
-  if (claim.p !== undefined) return points(claim);
-  const number = (value: number | null) => (value === null ? '?' : value.toFixed(3));
-  return `${number(claim.value)} [${number(claim.low)}, ${number(claim.high)}]`;
-}
-
-function claimP({ p }: Claim): string {
-  return p === undefined ? '' : p < 0.001 ? '< 0.001' : p.toFixed(3);
+  return table({ title: 'Claims', head: CLAIM_HEAD, rows: claims.map(claimRow), meaning: CLAIM_MEANING });
 }

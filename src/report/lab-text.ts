@@ -1,5 +1,5 @@
 import type { LabResult } from '../lab/study/lab.ts';
-import { claimValue } from './lab-page.ts';
+import { CLAIM_HEAD, CLAIM_MEANING, claimRow } from './lab-claims.ts';
 
 /** The lab's results for a terminal: each study's verdict, and the tables that it rests on. */
 export function labText({ studies, seconds, extent }: LabResult): string {
@@ -29,15 +29,8 @@ export function labMarkdown({ studies, extent, seed, version, engine, seconds }:
       `_Rule, before the run:_ ${question}`,
       ...tables.flatMap(({ title, head, rows, meaning }) => [`${title}`, markdownTable(head, rows), meaning]),
       'Claims',
-      markdownTable(
-        ['claim', 'value [95 %]', 'n', 'p'],
-        claims.map((claim) => [
-          claim.text,
-          claimValue(claim),
-          String(claim.n),
-          claim.p === undefined ? '' : claim.p.toFixed(3),
-        ]),
-      ),
+      markdownTable(CLAIM_HEAD, claims.map(claimRow)),
+      CLAIM_MEANING,
     ].join('\n\n'),
   );
   const made = `${extent} lab, seed ${seed}, winnow ${version} (${engine}), ${Math.round(seconds)} s.`;

@@ -6,7 +6,7 @@ import type { ArmOutcome } from './outcome.ts';
 export interface Claim {
   readonly text: string;
   readonly value: number;
-  /** null: one replicate says nothing of the next. */
+  /** null: one replicate says nothing of the next. JSON has no infinity, so none is kept here either. */
   readonly low: number | null;
   readonly high: number | null;
   /** Replicates. */

@@ -26,8 +26,9 @@ export interface Series {
   readonly points: readonly {
     readonly x: number;
     readonly y: number;
-    readonly low?: number;
-    readonly high?: number;
+    /** Absent or null: not known. An infinite bound comes back from JSON as null. */
+    readonly low?: number | null;
+    readonly high?: number | null;
   }[];
 }
 
@@ -77,12 +78,13 @@ export interface Study {
   run(lab: Lab, options: StudyOptions): Promise<StudyResult>;
 }
 
-/** "+1.2 [−0.3, +2.7]": points of a share, with the interval. */
+/** "+1.2 [−0.3, +2.7]": points of a share, with the interval; a dash for what is not known. */
 export function points(claim: Pick<Claim, 'value' | 'low' | 'high'>): string {
-  const one = (value: number | null) =>
-    value !== null && Number.isFinite(value)
-      ? `${value < 0 ? '−' : '+'}${Math.abs(100 * value).toFixed(1)}`
-      : '?';
+  const one = (value: number | null) => {
+    if (value === null || !Number.isFinite(value)) return '–';
+    const text = Math.abs(100 * value).toFixed(1);
+    return text === '0.0' ? text : `${value < 0 ? '−' : '+'}${text}`;
+  };
   return `${one(claim.value)} [${one(claim.low)}, ${one(claim.high)}]`;
 }
 
