@@ -2,7 +2,7 @@ import type { Claim } from '../lab/study/claims.ts';
 import type { LabResult } from '../lab/study/lab.ts';
 import type { Figure, Table } from '../lab/study/study.ts';
 import { type Html, html, raw } from './html.ts';
-import { labChart, labKeys } from './lab-charts.ts';
+import { labChart } from './lab-charts.ts';
 import { CLAIM_HEAD, CLAIM_MEANING, claimRow } from './lab-claims.ts';
 import { STYLE } from './style.ts';
 
@@ -53,10 +53,11 @@ ${claims.length === 0 ? null : claimTable(claims)}
 }
 
 function chart(figure: Figure, id: string): Html {
-  const keys = labKeys(figure).map(
-    ({ name, colour }) => html`<span style="color: ${colour}">●</span> ${name} `,
+  const { svg, keys, note } = labChart(figure, id);
+  const key = keys.map(
+    ({ name, colour }) => html`<li><span style="color: ${colour}" aria-hidden="true">●</span> ${name}</li>`,
   );
-  return html`<figure>${raw(labChart(figure, id))}<figcaption id="${id}">${keys}<b>${figure.title}.</b> ${figure.meaning}</figcaption></figure>`;
+  return html`<figure>${keys.length === 0 ? null : html`<ul class="keys">${key}</ul>`}${raw(svg)}<figcaption id="${id}"><b>${figure.title}.</b> ${figure.meaning}${note === null ? null : html` <span>${note}</span>`}</figcaption></figure>`;
 }
 
 function table({ title, head, rows, meaning }: Table): Html {

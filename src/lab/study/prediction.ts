@@ -364,6 +364,7 @@ function dots(title: string, groups: readonly Group[], predictions: readonly num
     x: 'predicted',
     y: 'measured',
     points: groups.map(({ name, gain }, i) => ({ name, x: predictions[i] as number, y: gain })),
+    diagonal: true,
     meaning:
       'On the diagonal the prediction is right; in the lower right and upper left corners the advice would be wrong.',
   };

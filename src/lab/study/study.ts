@@ -55,6 +55,8 @@ export type Figure =
       readonly x: string;
       readonly y: string;
       readonly points: readonly { readonly x: number; readonly y: number; readonly name: string }[];
+      /** x and y are the same quantity: zero and the line x = y are drawn. */
+      readonly diagonal?: boolean;
       readonly meaning: string;
     };
 
