@@ -93,13 +93,13 @@ async function runStudies(flags: LabFlags, outside: Outside): Promise<void> {
     // Charts take long to load: only now.
     const { renderLab } = await import('../report/lab-page.ts');
     const { labMarkdown, labText } = await import('../report/lab-text.ts');
-    writeFileAtomic(join(out, 'lab.html'), renderLab(result));
+    writeFileAtomic(join(out, 'lab.html'), renderLab(result, outside.commandLine));
     writeFileAtomic(join(out, 'lab.md'), labMarkdown(result));
     progress.close();
     outside.print(
       flags.json === true
         ? `${JSON.stringify(result, null, 2)}\n`
-        : `${labText(result)}\n\n${out}/lab.html has the pictures.\n`,
+        : `${labText(result)}\n\nThe page, with the pictures: ${join(out, 'lab.html')}\n`,
     );
   } finally {
     progress.close();

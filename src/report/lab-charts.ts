@@ -54,17 +54,18 @@ function lines({ x, y, series }: Lines, labelledBy: string): LabChart {
   const keys = series.map(({ name }, i) => ({ name, colour: COLOURS[i % COLOURS.length] as string }));
   const marks = series.map((line, i) => {
     const stroke = keys[i]?.colour as string;
-    // Side by side, or whiskers of lines that share their x would be one.
-    const place = { x: 'x', dx: 4 * (i - (series.length - 1) / 2) };
+    // Side by side, or whiskers of lines that share their x would be one; all within a few pixels of their x.
+    const apart = bounds.length === 0 ? 0 : Math.min(4, 12 / series.length);
+    const place = { x: 'x', dx: apart * (i - (series.length - 1) / 2) };
     return [
       Plot.ruleX(line.points.filter(hasInterval), {
         ...place,
-        y1: 'low',
-        y2: 'high',
+        // Cut here: a clip of Plot's has an id that depends on what was drawn before.
+        y1: ({ low }: { low: number }) => Math.max(low, domain[0]),
+        y2: ({ high }: { high: number }) => Math.min(high, domain[1]),
         stroke,
         strokeOpacity: 0.6,
         strokeWidth: 1.5,
-        clip: true,
       }),
       Plot.lineY(line.points, { ...place, y: 'y', stroke, strokeWidth: 2 }),
       Plot.dot(line.points, { ...place, y: 'y', fill: stroke, r: 3.5 }),

@@ -1,6 +1,7 @@
 import { parseHTML } from 'linkedom';
 import { expect, it } from 'vitest';
 import type { LabResult } from '../lab/study/lab.ts';
+import type { Figure } from '../lab/study/study.ts';
 import { renderLab } from './lab-page.ts';
 import { labMarkdown, labText } from './lab-text.ts';
 
@@ -21,6 +22,8 @@ const result: LabResult = {
       claims: [
         { text: 'win rate, a − b', value: 0.012, low: -0.003, high: 0.027, n: 5, p: 0.2 },
         { text: 'Spearman', value: 0.91, low: null, high: null, n: 1 },
+        { text: 'a & <b>, once', value: -0.0002, low: null, high: null, n: 1, p: 1 },
+        { text: 'far', value: -0.3, low: -0.32, high: -0.28, n: 5, p: 0.00002 },
       ],
       tables: [{ title: 'T', head: ['world', 'x'], rows: [['c | d', '1']], meaning: 'So.' }],
       figures: [
@@ -72,15 +75,90 @@ it('draws every kind of figure, and escapes what it is given', () => {
   expect(lines?.querySelectorAll('[aria-label="rule"] line')).toHaveLength(1);
   expect(heat?.querySelectorAll('[aria-label="cell"] rect')).toHaveLength(3);
   expect(dots?.textContent).toContain('p<q');
-  expect(document.querySelector('h2 + p')).not.toBeNull();
+  expect(document.querySelector('nav a')?.getAttribute('href')).toBe('#one');
+  expect(document.querySelector('#one .answer')?.textContent).toBe('It holds.');
   expect(document.querySelector('#one h2')?.textContent).toBe('A <b> & c');
 });
 
-it('says claims with and without an interval', () => {
+it('has a row for each claim: points where it is tested, else numbers, and dashes for what is not known', () => {
   const { document } = parseHTML(renderLab(result));
-  const cells = [...document.querySelectorAll('#one table:last-of-type tr')].map((row) => row.textContent);
-  expect(cells.join('\n')).toContain('win rate, a − b+1.2 [−0.3, +2.7]50.200');
-  expect(cells.join('\n')).toContain('Spearman0.910 [–, –]1');
+  const rows = [...document.querySelectorAll('#one table:last-of-type tbody tr')].map((row) =>
+    [...row.children].map((cell) => cell.textContent),
+  );
+  expect(rows.slice(-4)).toEqual([
+    ['win rate, a − b', '+1.2 [−0.3, +2.7]', '5', '0.200'],
+    ['Spearman', '0.910 [–, –]', '1', ''],
+    ['a & <b>, once', '0.0 [–, –]', '1', '1.000'],
+    ['far', '−30.0 [−32.0, −28.0]', '5', '< 0.001'],
+  ]);
+});
+
+/** The result with these figures alone. */
+function withFigures(...figures: Figure[]): LabResult {
+  return { ...result, studies: result.studies.map((study) => ({ ...study, figures })) };
+}
+
+it('reads back what JSON makes of infinite bounds', () => {
+  const [low, high] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const points = [
+    { x: 0.5, y: 0.6, low, high },
+    { x: 1, y: 0.65, low: 0.6, high: 0.7 },
+  ];
+  const fresh = withFigures({
+    kind: 'lines',
+    title: 'L',
+    x: 'x',
+    y: 'y',
+    series: [{ name: 's', points }],
+    meaning: 'M',
+  });
+  const page = renderLab(JSON.parse(JSON.stringify(fresh)));
+  expect(page).toBe(renderLab(fresh));
+  expect(page).not.toMatch(/NaN|Infinity|undefined/);
+  expect(parseHTML(page).document.querySelectorAll('[aria-label="rule"] line')).toHaveLength(1);
+});
+
+it('says where whiskers are cut off, and marks no two ticks alike', () => {
+  const points = [0.5, 1].map((x) => ({ x, y: 0.6 + 0.02 * x, low: 0.1, high: 1.1 }));
+  const page = renderLab(
+    withFigures(
+      { kind: 'lines', title: 'L', x: 'x', y: 'y', series: [{ name: 's', points }], meaning: 'M' },
+      { kind: 'lines', title: 'Nothing', x: 'x', y: 'y', series: [], meaning: 'M' },
+    ),
+  );
+  expect(page).toContain('Whiskers: 95 %; some reach beyond the edge.');
+  for (const svg of parseHTML(page).document.querySelectorAll('svg')) {
+    const ticks = [...svg.querySelectorAll('[aria-label="y-axis tick label"] text')].map(
+      (text) => text.textContent,
+    );
+    expect(ticks.length).toBeGreaterThan(2);
+    expect(new Set(ticks).size).toBe(ticks.length);
+  }
+});
+
+it('draws zero and the diagonal where both axes are one quantity', () => {
+  const points = [
+    { name: 'up', x: 0.02, y: 0.03 },
+    { name: 'down', x: -0.02, y: -0.01 },
+  ];
+  const drawn = (diagonal: boolean) => {
+    const figure = { kind: 'dots', title: 'D', x: 'x', y: 'y', points, diagonal, meaning: 'M' } as const;
+    const { document } = parseHTML(renderLab(withFigures(figure)));
+    return ['rule', 'line'].map((mark) => document.querySelectorAll(`svg [aria-label="${mark}"]`).length);
+  };
+  expect(drawn(true)).toEqual([2, 1]);
+  expect(drawn(false)).toEqual([0, 0]);
+});
+
+it('has the command that made it, escaped, and Japanese marked as such', () => {
+  const { document } = parseHTML(renderLab(result, "winnow lab --out '<a&b>'"));
+  expect(document.querySelector('code')?.textContent).toBe("winnow lab --out '<a&b>'");
+  expect(document.documentElement.getAttribute('lang')).toBe('en');
+  for (const element of document.querySelectorAll('body *'))
+    if (element.children.length === 0 && /[ぁ-ん]/.test(element.textContent ?? ''))
+      expect(element.closest('[lang]')?.getAttribute('lang')).toBe('ja');
+  expect(document.querySelector('[lang=ja]')?.textContent).toMatch(/[ぁ-ん]/);
+  expect(parseHTML(renderLab(result)).document.querySelector('code')).toBeNull();
 });
 
 it('as text and as Markdown', () => {
@@ -88,4 +166,5 @@ it('as text and as Markdown', () => {
   const markdown = labMarkdown(result);
   expect(markdown).toContain('| c \\| d | 1 |');
   expect(markdown).toContain('| win rate, a − b | +1.2 [−0.3, +2.7] | 5 | 0.200 |');
+  expect(markdown).toContain('| far | −30.0 [−32.0, −28.0] | 5 | < 0.001 |');
 });

@@ -4,12 +4,27 @@ import type { Figure, Table } from '../lab/study/study.ts';
 import { type Html, html, raw } from './html.ts';
 import { labChart } from './lab-charts.ts';
 import { CLAIM_HEAD, CLAIM_MEANING, claimRow } from './lab-claims.ts';
+import { count, duration } from './numbers.ts';
 import { STYLE } from './style.ts';
 
 type StudyEntry = LabResult['studies'][number];
 
-/** The lab's results as one HTML file that asks for nothing outside itself and needs no script. */
-export function renderLab(result: LabResult): string {
+const LAB_STYLE = `
+a { color: var(--accent); }
+header { display: block; } header p { max-width: 56rem; }
+header + main > .caption { margin-top: .75rem; }
+ul.contents { margin: .4rem 0 0; padding-left: 1.2rem; } ul.contents li { margin: .35rem 0; max-width: 56rem; }
+.answer { margin: .5rem 0 1rem; padding: .6rem 1rem; max-width: 60rem; background: var(--panel); border-left: 4px solid var(--accent); border-radius: 4px; font-weight: 600; }
+ul.keys { display: flex; flex-wrap: wrap; gap: 0 1rem; margin: 0 0 .25rem; padding: 0; list-style: none; font-size: .875rem; }
+figcaption { padding-top: .35rem; }
+.wide td { white-space: nowrap; } .scroll + .caption { padding-top: .4rem; }
+`;
+
+/**
+ * The lab's results as one HTML file that asks for nothing outside itself and needs no script. `command` is the
+ * command line that made them, where it is known.
+ */
+export function renderLab(result: LabResult, command?: string): string {
   const { studies, extent, seed, version, engine, seconds, scale } = result;
   return html`<!doctype html>
 <html lang="en">
@@ -18,20 +33,20 @@ export function renderLab(result: LabResult): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Winnow’s lab</title>
-<style>${raw(STYLE)}</style>
+<style>${raw(STYLE + LAB_STYLE)}</style>
 </head>
 <body>
 <header>
-<div><h1>Does selection by difficulty help, when, and at what price?</h1>
-<p>Winnow’s lab: its own claim, measured in a built-in world where a program knows the truth.</p>
-<p lang="ja">Winnow 自身の主張を、正解をプログラムで判定できる組み込みの世界で検証した結果です。各節の冒頭が結論、図と表がその根拠、区間は独立した繰り返しによる 95 % 信頼区間です。</p></div>
+<h1>Does selection by difficulty help, when, and at what price?</h1>
+<p>Winnow’s lab puts Winnow’s own claim to the test, in a built-in world where a program knows which answers are right. Its studies train small models on all pairs, on the easiest and on as many random ones, and each reaches its verdict by a rule written down before the run.</p>
+<p lang="ja">このページは、難しさによるデータ選別という Winnow 自身の主張を、正解をプログラムで判定できる組み込みの世界で検証した結果です。各節の枠内の文が結論で、実行前に書いた規則に従って決まります。<span lang="en">no difference … shown</span> は「差がない」ではなく「この繰り返し数では差を示せなかった」という意味です。図と表がその根拠です。区間は独立した繰り返しによる 95 % 信頼区間、p は研究内のすべての検定について Holm 法で補正した値です。</p>
 </header>
 <main>
-<p class="caption">${extent} lab, seed ${seed}; ${scale.pairs} pairs, ${scale.evaluationPrompts} prompts to evaluate on and ${scale.tuningPrompts} to choose on in each replicate; winnow ${version} (${engine}); ${Math.round(seconds)} s. Intervals: 95 %, over independent replicates. p: against no difference, corrected for all tests of a study (Holm).</p>
-<section class="verdict neutral">
-<h2>What was found</h2>
-<ul class="findings">${studies.map(({ name, title, verdict }) => html`<li><a href="#${name}">${title}</a>: ${verdict}</li>`)}</ul>
-</section>
+<p class="caption">${extent} lab, seed ${seed}; ${count(scale.pairs)} pairs, ${count(scale.evaluationPrompts)} prompts to evaluate on and ${count(scale.tuningPrompts)} to choose on in each replicate; winnow ${version} (${engine}); ${duration(seconds).en}. Intervals: 95 %, over independent replicates. p: against no difference, corrected for all tests of a study (Holm).${command === undefined ? null : html` Made by <code>${command}</code>`}</p>
+<nav class="verdict neutral" aria-labelledby="contents">
+<h2 id="contents">What was found</h2>
+<ul class="contents">${studies.map(({ name, title, verdict }) => html`<li><a href="#${name}">${title}</a>: ${verdict}</li>`)}</ul>
+</nav>
 ${studies.map(section)}
 </main>
 </body>
@@ -44,8 +59,8 @@ function section(study: StudyEntry): Html {
   return html`<section id="${name}">
 <h2>${title}</h2>
 <p class="caption">Asked, and judged by a rule written down before the run: ${question}</p>
-<p><strong>${verdict}</strong></p>
-<div class="charts">${figures.map((figure, i) => chart(figure, `${name}-figure-${i}`))}</div>
+<p class="answer">${verdict}</p>
+${figures.length === 0 ? null : html`<div class="charts">${figures.map((figure, i) => chart(figure, `${name}-figure-${i}`))}</div>`}
 ${tables.map(table)}
 ${claims.length === 0 ? null : claimTable(claims)}
 </section>
