@@ -4,8 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { labJudge } from '../src/lab/gold.ts';
+import type { CellSummary } from '../src/lab/study/cells.ts';
+import { armIn } from '../src/lab/study/claims.ts';
+import { effects } from '../src/lab/study/effects.ts';
 import { runLab } from '../src/lab/study/lab.ts';
 import { noise } from '../src/lab/study/noise.ts';
+import { prediction } from '../src/lab/study/prediction.ts';
+import type { Study } from '../src/lab/study/study.ts';
 import { CLI } from './tiny-world.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'winnow-lab-'));
@@ -14,13 +19,13 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 const scale = { pairs: 300, evaluationPrompts: 90, tuningPrompts: 60 };
 
 /** The smallest study there is; counts the units that were worked on. */
-async function smallLab(folder: string) {
+async function smallLab(folder: string, asked: readonly Study[] = [noise]) {
   const result = await runLab({
     dir: join(dir, folder),
     extent: 'quick',
     seed: 3,
     seeds: 1,
-    studies: [noise],
+    studies: asked,
     scale,
     context: {
       command: [process.execPath, CLI, 'worker'],
@@ -54,6 +59,17 @@ describe('a study of the lab', () => {
     expect(precision?.value).toBeLessThanOrEqual(1);
     const detected = study?.tables.find(({ title }) => title.startsWith('Are the flipped'));
     expect(detected?.rows).toHaveLength(2);
+    const cells = readdirSync(join(dir, 'one', 'cells')).map(
+      (name) => JSON.parse(readFileSync(join(dir, 'one', 'cells', name), 'utf8')) as CellSummary,
+    );
+    const [clean, noisy] = [0, 0.2].map((rate) =>
+      cells.find(({ world }) => (world.labelNoise ?? 0) === rate),
+    ) as [CellSummary, CellSummary];
+    const share = (cell: CellSummary) => armIn(cell, 'unflipped only').pairs / armIn(cell, 'full').pairs;
+    expect(share(clean)).toBe(1);
+    expect(Math.abs(share(noisy) - 0.8)).toBeLessThan(0.1);
+    // Style and correctness agree here: a flipped label goes against both.
+    expect((noisy.looked as { auc: number }).auc).toBeGreaterThan(0.6);
 
     // Without the cells' summaries everything is read from the units: none is worked on again.
     const units = unitsOf('one');
@@ -75,12 +91,41 @@ describe('a study of the lab', () => {
       .trimEnd()
       .split('\n');
     expect(pairs).toHaveLength(scale.pairs);
-    for (const unit of readdirSync(join(run, 'units')).filter((name) => name.startsWith('scoring'))) {
+    const units = readdirSync(join(run, 'units'));
+    const cells = readdirSync(join(folder, 'cells')).map((name) =>
+      JSON.parse(readFileSync(join(folder, 'cells', name), 'utf8')),
+    );
+    const { learningRates } = cells.find((cell) => cell.folder === `worlds/${world}`);
+    // Every rate is tried with three orders.
+    expect(units.filter((name) => name.startsWith('training'))).toHaveLength(3 * learningRates.tried.length);
+    for (const unit of units.filter((name) => name.startsWith('scoring'))) {
       const { places } = JSON.parse(readFileSync(join(run, 'units', unit, 'unit.json'), 'utf8'));
       const ids = (path: string) => new Set(readFileSync(path, 'utf8').trimEnd().split('\n'));
       const [trained, scored] = [ids(places.trainOn), ids(places.score)];
       for (const id of scored) expect(trained.has(id)).toBe(false);
     }
+  }, 240_000);
+});
+
+describe('studies that train in ways of their own', () => {
+  it('side effects: strata, every corrected loss, the anchor', async () => {
+    const { studies } = await smallLab('effects', [effects]);
+    const rows = new Map(studies[0]?.tables[0]?.rows.map((row) => [row[0], row]));
+    const full = rows.get('full');
+    for (const label of ['within length', 'within family', 'LD-DPO 0', 'R-DPO 0.2', 'SamPO', 'anchor 1']) {
+      const arm = rows.get(`easiest 80 %, ${label}`);
+      expect(arm).toHaveLength(full?.length ?? 0);
+      // Win rate, correctness, style and the chosen log-probability: no two arms are the same training.
+      expect(arm?.slice(1)).not.toEqual(rows.get('easiest 80 %')?.slice(1));
+    }
+  }, 240_000);
+
+  it('prediction: every world of the quick sweep is predicted from the others', async () => {
+    const { studies } = await smallLab('prediction', [prediction]);
+    const [study] = studies;
+    expect(study?.verdict).toMatch(/^In 4 worlds with models/);
+    expect(study?.tables.map(({ rows }) => rows.length)).toEqual([4, 13, 2, 4]);
+    for (const claim of study?.claims ?? []) expect(Number.isFinite(claim.value)).toBe(true);
   }, 240_000);
 });
 
@@ -121,6 +166,13 @@ describe('keepFraction: auto', () => {
     // The selected arm keeps its order, whatever the seed of shuffling: its two trainings differ in nothing.
     expect(units.length).toBeGreaterThanOrEqual(7);
     expect(units.length).toBeLessThanOrEqual(12);
+  }, 240_000);
+
+  it('strata of a world’s own column are found in its files', () => {
+    const { status, stdout, stderr } = select('within', '--keep', '0.5', '--within', 'meta.family');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ within: 'meta.family', keepFraction: 0.5 });
   }, 240_000);
 
   it('without a judge it is refused before any work', () => {

@@ -20,7 +20,7 @@ import { type Demonstration, trainLanguage } from '../train/language.ts';
 import { makeBaseText } from './prompts.ts';
 import { BOS_ID, EOS_ID, LAB_TOKENS, labTokenizer } from './tokenizer.ts';
 
-/** Sizes of base models, by layers and width: about 27, 101, 336 thousand and 1.8 million parameters. */
+/** Sizes of base models, by layers and width: about 27, 102, 336 thousand and 1.8 million parameters. */
 export const BASE_SIZES = {
   s: { layers: 2, hiddenSize: 32, intermediateSize: 88 },
   m: { layers: 2, hiddenSize: 64, intermediateSize: 172 },

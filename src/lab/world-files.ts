@@ -69,7 +69,11 @@ export async function makeWorldFiles(context: StageContext, options: WorldFileOp
     return path;
   };
   const pairsFile = join(folder, 'pairs.jsonl');
-  writeJsonLines(pairsFile, pairs);
+  // Columns, so that `--within meta.family` and the like find them in the file as in a user's own.
+  writeJsonLines(
+    pairsFile,
+    pairs.map(({ meta, ...pair }) => ({ ...pair, ...meta })),
+  );
   const promptsFile = promptFile('prompts.jsonl', options.evaluationPrompts, 'evaluation');
   const tuningFile = promptFile('tuning-prompts.jsonl', options.tuningPrompts, 'tuning');
   return { pairsFile, promptsFile, tuningFile, description: describeWorld(pairs) };

@@ -252,7 +252,7 @@ async function trial(inputs: Inputs, context: UnitContext) {
   return withPolicy(context, place(context, 'model'), trained, async (policy) => {
     const { records } = await trainHere(context, policy, {
       pairs: pick(tokens, ids),
-      reference: readReference(place(context, 'reference'), ids),
+      reference: referenceFor(context, hyper, ids),
       hyper,
       shuffleSeed: inputs.shuffleSeed as number | null,
       lossSeed: deriveSeed(seed, 'training loss'),

@@ -2,9 +2,10 @@ import { lengthsOf } from '../../pipeline/prepare.ts';
 import type { Hyper } from '../../pipeline/units.ts';
 import { keep } from '../../select/keep.ts';
 import { lengthStrata, type Strata } from '../../select/strata.ts';
+import { meanInterval } from '../../stats/student-t.ts';
 import { armOf, easiest, full, random } from './arms.ts';
 import { type Cell, type CellSummary, runCells } from './cells.ts';
-import { armIn, type Claim, Claims, differences } from './claims.ts';
+import { armIn, Claims, differences } from './claims.ts';
 import { type ArmOutcome, mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
@@ -190,11 +191,8 @@ function startRow(cells: readonly CellSummary[]): string[] {
 function row(cells: readonly CellSummary[], name: string): string[] {
   const arms = cells.map((cell) => armIn(cell, name));
   const of = (value: (arm: ArmOutcome) => number) => mean(arms.map(value));
-  const difference = (value: (arm: ArmOutcome) => number) => {
-    const own = new Claims();
-    own.mean('', differences(cells, name, 'full', value));
-    return name === 'full' ? '–' : points(own.done()[0] as Claim);
-  };
+  const difference = (value: (arm: ArmOutcome) => number) =>
+    name === 'full' ? '–' : points(meanInterval(differences(cells, name, 'full', value)));
   return [
     name,
     share(of(({ winRate }) => winRate)),

@@ -1,8 +1,11 @@
 import type { Json } from '../../base/hash.ts';
-import { implicitMargin } from '../../train/preference-loss.ts';
+import { marginOf } from '../../difficulty/scores.ts';
+import { lengthsOf } from '../../pipeline/prepare.ts';
+import { planArm } from '../../select/arms.ts';
+import { meanInterval } from '../../stats/student-t.ts';
 import { armOf, easiest, full, hardest, lowest, percent, random } from './arms.ts';
 import { type Cell, type CellSummary, type Lab, runCells } from './cells.ts';
-import { armIn, type Claim, Claims, differences } from './claims.ts';
+import { armIn, Claims, differences } from './claims.ts';
 import { type ArmOutcome, mean } from './outcome.ts';
 import { LAB_BETA, type LabArm, type NamedWorld, type Replicate } from './replicate.ts';
 import { range } from './stability.ts';
@@ -90,8 +93,8 @@ function fullArms(replicate: Replicate): LabArm[] {
     easiest(replicate, 0.5, { sorted: true }),
     easiest(replicate, 1, { sorted: true }),
     ...marginArms(replicate),
-    lowest(replicate, 'shortest', 0.5, (id) => String(replicate.pairs.get(id)?.chosen).length),
-    lengthMatched(replicate, 0.5),
+    lengthArm(replicate, 'shortest', 0.5),
+    lengthArm(replicate, 'length-matched', 0.5),
     full(replicate, constant),
     ...TUNED.map((share) => easiest(replicate, share, constant)),
     easiest(replicate, 0.5, { hyper: { epochs: 2 }, label: 'equal steps' }),
@@ -108,27 +111,14 @@ function fullArms(replicate: Replicate): LabArm[] {
 }
 
 /**
- * By the margin of a model that a single training on half of the pairs gave, on pairs that it may have trained on or
- * not: what is cheap to have. Largest, and nearest to zero (arXiv 2508.04149 keeps the smallest).
+ * By the margin that one seed's held-out models give: what half of the scoring buys. Largest, and nearest to zero (arXiv
+ * 2508.04149 keeps the smallest).
  */
 function marginArms(replicate: Replicate): LabArm[] {
   const { scores, hyper } = replicate.scored;
   const seed = scores[0]?.seed;
   const margins = new Map(
-    scores
-      .filter((score) => score.seed === seed)
-      .map((row) => [
-        row.id,
-        implicitMargin(
-          {
-            chosen: row.chosenLogProb,
-            rejected: row.rejectedLogProb,
-            refChosen: row.refChosenLogProb,
-            refRejected: row.refRejectedLogProb,
-          },
-          hyper.beta,
-        ),
-      ]),
+    scores.filter((score) => score.seed === seed).map((score) => [score.id, marginOf(score, hyper.beta)]),
   );
   const of = (id: string) => margins.get(id) ?? 0;
   return [
@@ -137,22 +127,13 @@ function marginArms(replicate: Replicate): LabArm[] {
   ];
 }
 
-/** As many random pairs as the easiest, with their differences of length. */
-function lengthMatched(replicate: Replicate, share: number): LabArm {
-  const chosen = easiest(replicate, share).ids;
-  const gap = (id: string) => {
-    const pair = replicate.pairs.get(id);
-    return String(pair?.chosen).length - String(pair?.rejected).length;
-  };
-  const wanted = new Map<number, number>();
-  for (const id of chosen) wanted.set(gap(id), (wanted.get(gap(id)) ?? 0) + 1);
-  const everyone = random(replicate, 1).ids;
-  const drawn = everyone.filter((id) => {
-    const left = wanted.get(gap(id)) ?? 0;
-    wanted.set(gap(id), left - 1);
-    return left > 0;
-  });
-  return armOf(replicate, `length-matched ${percent(share)}`, drawn);
+/** The product's own controls of length, at this share. */
+function lengthArm(replicate: Replicate, name: 'length-matched' | 'shortest', share: number): LabArm {
+  const { scored, prepared } = replicate;
+  const input = { difficulties: scored.difficulties, lengths: lengthsOf(prepared.pool), strata: null };
+  const selection = { keepFraction: share, direction: 'easiest', seed: prepared.config.seed } as const;
+  const { ids } = planArm(name, input, selection, prepared.config.seed);
+  return armOf(replicate, `${name} ${percent(share)}`, ids);
 }
 
 function conclude(
@@ -245,7 +226,7 @@ function conclude(
   return {
     name: harm.name,
     title: harm.title,
-    verdict: `${verdicts.map(({ world, says }) => `In “${world.name}” the hardest pairs ${says}`).join('; ')}.`,
+    verdict: `${verdicts.map(({ world, says }) => `in “${world.name}” the hardest pairs ${says}`).join('; ')}.`,
     claims: done,
     tables,
     figures,
@@ -262,14 +243,12 @@ export function ownRate(cell: CellSummary, name: string): ArmOutcome {
 function armRow(cells: readonly CellSummary[], name: string): string[] {
   const arms = cells.map((cell) => armIn(cell, name));
   const of = (value: (arm: ArmOutcome) => number) => share(mean(arms.map(value)));
-  const claims = new Claims();
-  claims.mean('', differences(cells, name, 'full'));
   return [
     name,
     String(arms[0]?.pairs),
     String(arms[0]?.steps),
     of(({ winRate }) => winRate),
-    name === 'full' ? '–' : points(claims.done()[0] as Claim),
+    name === 'full' ? '–' : points(meanInterval(differences(cells, name, 'full'))),
     of(({ correct }) => correct),
     of(({ correctByLevel }) => correctByLevel[2] ?? 0),
     of(({ style }) => style),

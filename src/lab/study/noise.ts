@@ -1,9 +1,10 @@
 import type { Json } from '../../base/hash.ts';
 import { suspicions } from '../../difficulty/suspicion.ts';
 import { rankAverage } from '../../stats/rank.ts';
-import { armOf, ascending, easiest, full, random } from './arms.ts';
+import { meanInterval } from '../../stats/student-t.ts';
+import { armOf, ascending, easiest, full, percent, random } from './arms.ts';
 import { type Cell, type CellSummary, runCells } from './cells.ts';
-import { armIn, type Claim, Claims, differences } from './claims.ts';
+import { armIn, Claims, differences } from './claims.ts';
 import { mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
@@ -122,17 +123,9 @@ function conclude(worlds: readonly NamedWorld[], cells: readonly CellSummary[], 
     );
   }
   const done = claims.done();
-  const arms = [
-    'full',
-    ...shares.map((tau) => `easiest ${Math.round(100 * tau)} %`),
-    'random 80 %',
-    'unflipped only',
-  ];
-  const difference = (world: NamedWorld, name: string) => {
-    const own = new Claims();
-    own.mean('', differences(of(world), name, 'full'));
-    return points(own.done()[0] as Claim);
-  };
+  const arms = ['full', ...shares.map((tau) => `easiest ${percent(tau)}`), 'random 80 %', 'unflipped only'];
+  const difference = (world: NamedWorld, name: string) =>
+    points(meanInterval(differences(of(world), name, 'full')));
   const wins: Table = {
     title: 'Win rate % (difference to all pairs)',
     head: ['world', ...arms],
@@ -167,7 +160,7 @@ function conclude(worlds: readonly NamedWorld[], cells: readonly CellSummary[], 
       percentOf(world, ({ hardest }) => hardest),
     ]),
     meaning:
-      'Where style and correctness conflict, sound pairs stand against what the others teach, and look like wrong labels; where they agree, flipped labels stand out.',
+      'A high precision: what stands against its label is a wrong label. A low one: sound pairs that go against what the others teach look the same.',
   };
   const precision = (world: NamedWorld) => mean(of(world).map((cell) => found(cell).against.precision));
   const recall = (world: NamedWorld) => mean(of(world).map((cell) => found(cell).against.recall));
@@ -177,15 +170,11 @@ function conclude(worlds: readonly NamedWorld[], cells: readonly CellSummary[], 
     verdict: `${noisy
       .map(
         (world) =>
-          `In “${world.name}” ${percentText(precision(world))} of the pairs called “against” were flipped, and ${percentText(recall(world))} of the flipped were found`,
+          `In “${world.name}” ${percent(precision(world))} of the pairs called “against” were flipped, and ${percent(recall(world))} of the flipped were found`,
       )
       .join('; ')}.`,
     claims: done,
     tables: [wins, detected],
     figures: [],
   };
-}
-
-function percentText(value: number): string {
-  return `${Math.round(100 * value)} %`;
 }

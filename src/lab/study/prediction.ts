@@ -336,7 +336,7 @@ function autoTable(auto: readonly AutoKept[]): Table {
       points({ value: one.difference, low: one.low, high: one.high }),
       points({ value: one.best, low: one.bestLow, high: 2 * one.best - one.bestLow }),
     ]),
-    meaning: 'Never far below zero, and near the best share where there is a gain: that is what it is for.',
+    meaning: 'What it is for: never far below zero, and near the best share where there is a gain.',
   };
 }
 

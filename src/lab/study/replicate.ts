@@ -133,13 +133,21 @@ export async function openReplicate(context: StageContext, options: ReplicateOpt
     prepared,
     scored,
     world,
-    pairs: pairs as unknown as ReadonlyMap<string, LabPair>,
+    pairs: new Map([...pairs].map(([id, pair]) => [id, labPair(pair)])),
     start: answersIn(started as UnitResult),
     reference: readReference(
       resultFile(scored.reference, 'log-probs.jsonl'),
       prepared.heldOut.map(({ tokens }) => tokens.id),
     ),
   };
+}
+
+/** A pair of the lab as it was read back: the world's columns have become its meta. */
+function labPair(pair: PreferencePair): LabPair {
+  const { family, flipped } = pair.meta;
+  if (typeof family !== 'string' || typeof flipped !== 'boolean')
+    throw new Error(`not a pair of the lab: ${pair.id}`);
+  return { ...pair, meta: pair.meta as unknown as LabPairMeta };
 }
 
 /** Trains and judges arms; equal ones once. */

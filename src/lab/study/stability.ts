@@ -116,7 +116,7 @@ function conclude(
     head: ['scored by', 'Spearman'],
     rows,
     meaning:
-      'Seeds make the order steadier; averaging checkpoints hardly does. A second seed costs as much as the first.',
+      'What a row has over the one above is what its seeds or checkpoints buy; a second seed costs as much as the first, a checkpoint a scoring pass.',
   };
   const hardHalf = plain.map(({ looked }) => (looked as { jaccard: number }).jaccard);
   claims.mean('Jaccard index of the hardest halves of two seeds (by chance 1/3)', hardHalf);
@@ -139,7 +139,7 @@ function conclude(
     title: 'Agreement of difficulty between sizes (Spearman; on the diagonal: between seeds)',
     labels: sizes,
     values: heat,
-    meaning: 'The paper’s Fig. 2: near models rank pairs alike, far ones less.',
+    meaning: 'The paper’s Fig. 2, where near models rank pairs alike and far ones less.',
   };
   const grade = overall.value >= 0.9 ? 'stable' : overall.value >= 0.7 ? 'moderately stable' : 'not stable';
   return {
