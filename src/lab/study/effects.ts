@@ -20,7 +20,7 @@ export const effects: Study = {
   name: 'effects',
   title: 'Side effects and their corrections',
   question:
-    'What training on the easiest 80 % does to right answers, to hard families, style, length, ended answers and the chosen answers’ probability; which corrections keep the gain over all pairs and undo the damage. A correction “works” where it keeps at least 80 % of plain selection’s gain in win rate and loses at most a quarter of the right answers that plain selection loses, both against all pairs.',
+    'What training on the easiest 80 % does to right answers, to hard families, style, length, ended answers and the chosen answers’ probability; which corrections keep the gain over all pairs and undo the damage. A correction “works” where it keeps at least 80 % of plain selection’s gain in win rate and loses at most a quarter of the right answers that plain selection loses, both against all pairs; where the gain’s own interval reaches 0, there is nothing to keep.',
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
     const worlds = quick ? [CONFLICT_HARD] : [CONFLICT_HARD, CONFLICT];
@@ -125,12 +125,12 @@ function conclude(worlds: readonly NamedWorld[], cells: readonly CellSummary[]) 
         `${world.name}: right answers, ${name} − full`,
         differences(own, name, 'full', correct),
       );
-      return gain.value > 0 && kept >= 0.8 * gain.value && damage >= Math.min(0, lost.value) / 4;
+      return gain.low > 0 && kept >= 0.8 * gain.value && damage >= Math.min(0, lost.value) / 4;
     });
     verdicts.push(
-      gain.value > 0
+      gain.low > 0
         ? `In “${world.name}” selection gains ${points(gain)} points of win rate for ${points(lost)} points of right answers; ${works.length > 0 ? `what keeps the gain and undoes the damage: ${works.join('; ')}` : 'no correction tried keeps the gain and undoes the damage'}`
-        : `In “${world.name}” there is no gain to keep (${points(gain)})`,
+        : `In “${world.name}” no gain is shown that a correction could keep (${points(gain)} points)`,
     );
     return {
       title: world.name,
