@@ -24,10 +24,11 @@ export const capacity: Study = {
   title: 'Capacity sets the threshold',
   question:
     'Win rate over the share of pairs kept, for models of four sizes on the same pairs, the rate tuned for all pairs at each size; the best share is the highest point of the mean curve, its interval that of the point when replicates are drawn anew. “Holds” where the best share rises with every size, and the largest model’s interval lies above the smallest’s; and what the smallest model’s difficulty does for a larger one.',
+  sizes: { quick: ['s', 'm'], full: ['s', 'm', 'l', 'xl'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
     const worlds = quick ? [CONFLICT_HARD] : [CONFLICT_HARD, CONFLICT];
-    const sizes: readonly BaseSize[] = quick ? ['s', 'm'] : ['s', 'm', 'l', 'xl'];
+    const sizes = capacity.sizes[extent];
     const shares: readonly number[] = quick ? QUICK_SHARES : SHARES;
     const replicates = range(seeds ?? (quick ? 2 : 3));
     const cellsOf = (some: readonly BaseSize[], arms: (cell: Omit<Cell, 'arms' | 'study'>) => Cell['arms']) =>

@@ -24,6 +24,7 @@ export const harm: Study = {
   title: 'Difficult pairs hurt',
   question:
     'The easiest share of the pairs against all of them and against as many random ones, in four worlds; learning rate and β tuned for all pairs and left, then each arm tuned for itself; at equal steps; at a constant rate. “Hurt” where the easiest 80 % beat all pairs and as many random ones, both at 5 % after Holm’s correction over the study; “help” where they lose to both.',
+  sizes: { quick: ['s'], full: ['m'] },
   async run(lab, options) {
     const quick = options.extent === 'quick';
     const worlds = quick ? [CONFLICT_HARD, NEUTRAL] : [CONFLICT_HARD, CONFLICT, NEUTRAL, ON_POLICY];

@@ -24,12 +24,6 @@ export const SCALES: Readonly<Record<Extent, Scale>> = {
   quick: { pairs: 2000, evaluationPrompts: 800, tuningPrompts: 400 },
 };
 
-/** Base models that come with the package are enough for the quick lab. */
-const SIZES: Readonly<Record<Extent, readonly BaseSize[]>> = {
-  quick: ['s', 'm'],
-  full: ['s', 'm', 'l', 'xl'],
-};
-
 export interface LabOptions {
   readonly dir: string;
   readonly extent: Extent;
@@ -60,14 +54,14 @@ export async function runLab(options: LabOptions): Promise<LabResult> {
   const begun = performance.now();
   const lanes = usableCores();
   for (const folder of ['cells', 'worlds', 'studies']) mkdirSync(join(dir, folder), { recursive: true });
-  const wanted = SIZES[extent].flatMap((size) =>
-    (extent === 'quick' ? [1] : BASE_SEEDS[size]).map((base) => ({ size, seed: base })),
-  );
-  // The largest first: the last to be waited for should be a small one.
-  const models = await baseModels({ ...options.context, runDir: dir }, wanted.toReversed(), lanes);
+  // Base models that come with the package are enough for the quick lab.
+  const trained = (size: BaseSize) => (extent === 'quick' ? [1] : BASE_SEEDS[size]);
   const results: (StudyResult & { question: string; seconds: number })[] = [];
   for (const study of studies) {
     const from = performance.now();
+    const wanted = study.sizes[extent].flatMap((size) => trained(size).map((base) => ({ size, seed: base })));
+    // The largest first: the last to be waited for should be a small one.
+    const models = await baseModels({ ...options.context, runDir: dir }, wanted.toReversed(), lanes);
     const talk = options.onStudy(study);
     const lab: Lab = {
       dir,
@@ -76,8 +70,8 @@ export async function runLab(options: LabOptions): Promise<LabResult> {
       lanes,
       context: { ...options.context, onStage: () => ({ event: () => {}, end: () => {} }) },
       baseModel(size, i) {
-        const trained = extent === 'quick' ? [1] : BASE_SEEDS[size];
-        return models(size, trained[i % trained.length] as number);
+        const seedsOfSize = trained(size);
+        return models(size, seedsOfSize[i % seedsOfSize.length] as number);
       },
       onCell: talk.cell,
     };

@@ -63,6 +63,7 @@ export const prediction: Study = {
   title: 'When it helps',
   question:
     'Over the worlds of the sweep: which property of a data set, known when its difficulty is, predicts the gain of leaving out the hardest 20 %? Ridge regression on the two properties that predict best within the other worlds, tried on each world that was left out of choosing and fitting; advice is given where the prediction lies beyond no difference by one-sided 90 %. And `keep: auto`: the share that wins most on tuning prompts, taken instead of all pairs only where it wins there at one-sided 95 %; never significantly worse than all pairs, and at least 80 % of the best share’s gain where there is one.',
+  sizes: { quick: ['s'], full: ['s', 'm'] },
   async run(lab, { seeds, extent }) {
     const cells = await runSweep(lab, extent, seeds);
     return conclude(cells);

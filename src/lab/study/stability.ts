@@ -21,10 +21,11 @@ export const stability: Study = {
   title: 'Difficulty is stable',
   question:
     'Spearman correlation of difficulty, and Jaccard index of the hardest half, between seeds, base models and sizes on the same pairs; correlation of learned step and validation loss; reliability of r seeds and c checkpoints against three seeds apart. “Stable” is a mean correlation between seeds of at least 0.9 (the paper’s lowest), “moderately” at least 0.7.',
+  sizes: { quick: ['s', 'm'], full: ['s', 'm', 'l', 'xl'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
     const worlds = quick ? [CONFLICT, NEUTRAL] : [CONFLICT, NEUTRAL, ON_POLICY];
-    const sizes: readonly BaseSize[] = quick ? ['s', 'm'] : ['s', 'm', 'l', 'xl'];
+    const sizes = stability.sizes[extent];
     const indices = range(seeds ?? (quick ? 1 : 2));
     const plain = worlds.flatMap((world) =>
       sizes.flatMap((size) => indices.map((index) => cellOf({ world, size, index, look: difficultiesOf }))),

@@ -1,4 +1,5 @@
 import type { Json } from '../../base/hash.ts';
+import type { BaseSize } from '../base.ts';
 import type { Lab } from './cells.ts';
 import type { Claim } from './claims.ts';
 
@@ -77,6 +78,8 @@ export interface Study {
   readonly title: string;
   /** What it asks, and by which rule its verdict is reached; written down before it is run. */
   readonly question: string;
+  /** Sizes of the base models that it trains; from small to large. */
+  readonly sizes: Readonly<Record<Extent, readonly BaseSize[]>>;
   run(lab: Lab, options: StudyOptions): Promise<StudyResult>;
 }
 
