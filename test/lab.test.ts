@@ -36,7 +36,7 @@ async function smallLab(folder: string, asked: readonly Study[] = [noise]) {
   });
   // What took how long is no result.
   const { seconds: _, studies, ...rest } = result;
-  return { ...rest, studies: studies.map(({ seconds: __, ...study }) => study) };
+  return { ...rest, studies: studies.map(({ seconds: __, coreSeconds: ___, ...study }) => study) };
 }
 
 const unitsOf = (folder: string) =>

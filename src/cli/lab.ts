@@ -85,7 +85,8 @@ async function runStudies(flags: LabFlags, outside: Outside): Promise<void> {
       onStudy({ title }) {
         const stage = progress.stage(title, { what: 'cells' });
         return {
-          cell: (done, total, what) => stage.update('cells', done, total, what),
+          cell: (done, total, { world, size }) =>
+            stage.update('cells', done, total, `${world.name}, ${size}`),
           end: () => stage.end(),
         };
       },

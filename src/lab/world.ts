@@ -27,6 +27,9 @@ export interface WorldConfig {
   readonly labelNoise?: number;
 }
 
+/** What a world has where nothing is said: mixed writers, all families alike, no wrong label. */
+export const WORLD_DEFAULTS = { source: 'mixed', hardness: 0.5, labelNoise: 0 } as const;
+
 export interface LabPairMeta {
   readonly family: string;
   readonly level: Level;
@@ -89,7 +92,7 @@ function pairOf(prompt: LabPrompt, world: WorldConfig, baseAnswers?: readonly Ba
   const winner = random.pick(candidates.filter(({ grade }) => grade.score === best));
   const loser = random.pick(worse);
   // The last draw: the pairs of a noisy world are those of the clean one, some of them exchanged.
-  const flipped = random.uniform() < (world.labelNoise ?? 0);
+  const flipped = random.uniform() < (world.labelNoise ?? WORLD_DEFAULTS.labelNoise);
   return flipped ? row(prompt, loser, winner, true) : row(prompt, winner, loser, false);
 }
 
@@ -124,10 +127,11 @@ function inShares(pairs: readonly LabPair[], count: number, hardness: number | u
 const MOST_CONFLICT = 1.25;
 
 function checkOptions(
-  { conflict, source, hardness = 0.5, labelNoise = 0 }: WorldConfig,
+  world: WorldConfig,
   prompts: readonly LabPrompt[],
   baseAnswers: readonly (readonly BaseAnswer[])[] | undefined,
 ): void {
+  const { conflict, source, hardness, labelNoise } = { ...WORLD_DEFAULTS, ...world };
   for (const [name, value, least, most] of [
     ['conflict', conflict, -MOST_CONFLICT, MOST_CONFLICT],
     ['hardness', hardness, 0, 1],

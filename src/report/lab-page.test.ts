@@ -19,6 +19,7 @@ const result: LabResult = {
       verdict: 'It holds.',
       question: 'Does it?',
       seconds: 1,
+      coreSeconds: 90,
       claims: [
         { text: 'win rate, a − b', value: 0.012, low: -0.003, high: 0.027, n: 5, p: 0.2 },
         { text: 'Spearman', value: 0.91, low: null, high: null, n: 1 },

@@ -1,13 +1,11 @@
 import type { Claim } from '../lab/study/claims.ts';
-import type { LabResult } from '../lab/study/lab.ts';
+import type { LabResult, StudyEntry } from '../lab/study/lab.ts';
 import type { Figure, Table } from '../lab/study/study.ts';
 import { type Html, html, raw } from './html.ts';
 import { labChart } from './lab-charts.ts';
 import { CLAIM_HEAD, CLAIM_MEANING, claimRow } from './lab-claims.ts';
 import { count, duration } from './numbers.ts';
 import { STYLE } from './style.ts';
-
-type StudyEntry = LabResult['studies'][number];
 
 const LAB_STYLE = `
 a { color: var(--accent); }
@@ -26,6 +24,7 @@ figcaption { padding-top: .35rem; }
  */
 export function renderLab(result: LabResult, command?: string): string {
   const { studies, extent, seed, version, engine, seconds, scale } = result;
+  const work = studies.reduce((sum, { coreSeconds }) => sum + coreSeconds, 0);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -42,7 +41,7 @@ export function renderLab(result: LabResult, command?: string): string {
 <p lang="ja">このページは、難しさによるデータ選別という Winnow 自身の主張を、正解をプログラムで判定できる組み込みの世界で検証した結果です。各節の枠内の文が結論で、実行前に書いた規則に従って決まります。<span lang="en">no difference … shown</span> は「差がない」ではなく「この繰り返し数では差を示せなかった」という意味です。図と表がその根拠です。区間は独立した繰り返しによる 95 % 信頼区間、p は研究内のすべての検定について Holm 法で補正した値です。</p>
 </header>
 <main>
-<p class="caption">${extent} lab, seed ${seed}; ${count(scale.pairs)} pairs, ${count(scale.evaluationPrompts)} prompts to evaluate on and ${count(scale.tuningPrompts)} to choose on in each replicate; winnow ${version} (${engine}); ${duration(seconds).en}. Intervals: 95 %, over independent replicates. p: against no difference, corrected for all tests of a study (Holm).${command === undefined ? null : html` Made by <code>${command}</code>`}</p>
+<p class="caption">${extent} lab, seed ${seed}; ${count(scale.pairs)} pairs, ${count(scale.evaluationPrompts)} prompts to evaluate on and ${count(scale.tuningPrompts)} to choose on in each replicate; winnow ${version} (${engine}); ${duration(seconds).en}, ${duration(work).en} of one core’s work. Intervals: 95 %, over independent replicates. p: against no difference, corrected for all tests of a study (Holm).${command === undefined ? null : html` Made by <code>${command}</code>`}</p>
 <nav class="verdict neutral" aria-labelledby="contents">
 <h2 id="contents">What was found</h2>
 <ul class="contents">${studies.map(({ name, title, verdict }) => html`<li><a href="#${name}">${title}</a>: ${verdict}</li>`)}</ul>

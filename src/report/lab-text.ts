@@ -17,7 +17,7 @@ export function labText({ studies, seconds, extent }: LabResult): string {
       ]),
     ].join('\n'),
   );
-  return [...blocks, `${extent} lab, ${Math.round(seconds)} s`].join('\n\n');
+  return [...blocks, `${extent} lab, ${Math.round(seconds)} s${workOf(studies)}`].join('\n\n');
 }
 
 /** The same as Markdown, for documents: with every claim. */
@@ -33,8 +33,14 @@ export function labMarkdown({ studies, extent, seed, version, engine, seconds }:
       CLAIM_MEANING,
     ].join('\n\n'),
   );
-  const made = `${extent} lab, seed ${seed}, winnow ${version} (${engine}), ${Math.round(seconds)} s.`;
+  const made = `${extent} lab, seed ${seed}, winnow ${version} (${engine}), ${Math.round(seconds)} s${workOf(studies)}.`;
   return `${[made, ...blocks].join('\n\n')}\n`;
+}
+
+/** What the cells took, where some of them were there already. */
+function workOf(studies: LabResult['studies']): string {
+  const seconds = studies.reduce((sum, study) => sum + study.coreSeconds, 0);
+  return ` (work: ${(seconds / 60).toFixed(0)} minutes of one core)`;
 }
 
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

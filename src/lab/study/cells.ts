@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { hashOf, type Json } from '../../base/hash.ts';
 import { readJson, writeJson } from '../../base/json.ts';
 import { deriveSeed } from '../../base/random.ts';
@@ -11,6 +11,7 @@ import { lengthsOf } from '../../pipeline/prepare.ts';
 import { ENGINE } from '../../pipeline/version.ts';
 import type { BaseSize } from '../base.ts';
 import type { WorldDescription } from '../describe.ts';
+import { WORLD_DEFAULTS } from '../world.ts';
 import { type ArmOutcome, armOutcome, type Outcome, startOutcome } from './outcome.ts';
 import {
   LAB_BETA,
@@ -61,6 +62,7 @@ export interface CellSummary {
   readonly looked: Json;
   /** The run folder, within the lab's: an ordinary one, with the pairs and their difficulty. */
   readonly folder: string;
+  /** From start to end in one lane: about seconds of one core, with other cells beside it. */
   readonly seconds: number;
 }
 
@@ -73,7 +75,7 @@ export interface Lab {
   readonly context: Omit<StageContext, 'runDir'>;
   /** Folder of a base model: the i-th of its size, counted round. */
   readonly baseModel: (size: BaseSize, i: number) => string;
-  readonly onCell: (done: number, total: number, what: string) => void;
+  readonly onCell: (done: number, total: number, cell: CellSummary) => void;
 }
 
 /**
@@ -82,13 +84,12 @@ export interface Lab {
  */
 export async function runCells(lab: Lab, cells: readonly Cell[]): Promise<CellSummary[]> {
   const summaries = new Map<Cell, CellSummary>();
-  const told = (cell: Cell) => lab.onCell(summaries.size, cells.length, `${cell.world.name}, ${cell.size}`);
   const rates = new Map<string, number>();
   const work = async (cell: Cell) => {
     const summary = await oneCell(lab, cell, rates.get(groupOf(cell)));
     summaries.set(cell, summary);
     if (!rates.has(groupOf(cell))) rates.set(groupOf(cell), summary.learningRate);
-    told(cell);
+    lab.onCell(summaries.size, cells.length, summary);
   };
   const firsts = new Map<string, Cell>();
   for (const cell of cells) if (!firsts.has(groupOf(cell))) firsts.set(groupOf(cell), cell);
@@ -130,6 +131,19 @@ async function inLanes(
   for (const result of done) if (result.status === 'rejected') throw result.reason;
 }
 
+/** Cells of other studies that ask for the same replicate, by whatever name, find its units here. */
+function replicateFolder(
+  { scale }: Lab,
+  { world, size, index, base, difficultySeeds, checkpoints, beta }: Required<Omit<Cell, 'look'>>,
+): string {
+  const { name: _, ...given } = world;
+  const { source, conflict, hardness, labelNoise } = { ...WORLD_DEFAULTS, ...given };
+  const replicate = { source, conflict, hardness, labelNoise, scale, size, index, base, beta };
+  const key = hashOf({ ...replicate, difficultySeeds, checkpoints } as unknown as Json).slice(0, 8);
+  const noise = labelNoise === 0 ? '' : `-n${labelNoise}`;
+  return `worlds/${source}-c${conflict}-h${hardness}${noise}-${size}-${index}-${key}`;
+}
+
 async function oneCell(lab: Lab, cell: Cell, rate: number | undefined): Promise<CellSummary> {
   const { world, size, index, beta = LAB_BETA, difficultySeeds = 2, checkpoints = 1 } = cell;
   const base = cell.base ?? index;
@@ -152,20 +166,7 @@ async function oneCell(lab: Lab, cell: Cell, rate: number | undefined): Promise<
   const file = join(lab.dir, 'cells', `${cell.study}-${key}.json`);
   if (existsSync(file)) return readJson(file) as CellSummary;
   const begun = performance.now();
-  // Cells of other studies that ask for the same replicate find its units here.
-  const replicate = [
-    world,
-    lab.scale,
-    size,
-    index,
-    base,
-    difficultySeeds,
-    checkpoints,
-    beta,
-  ] as unknown as Json;
-  const name = `${world.name.replaceAll(/[^\w.-]+/g, '-')}-${size}-${index}`;
-  const folder = `worlds/${name}-${hashOf(replicate).slice(0, 8)}`;
-  const runDir = join(lab.dir, folder);
+  const runDir = join(lab.dir, replicateFolder(lab, { ...cell, base, beta, difficultySeeds, checkpoints }));
   const context: StageContext = { ...lab.context, runDir };
   const opened = await openReplicate(context, {
     world,
@@ -197,7 +198,7 @@ async function oneCell(lab: Lab, cell: Cell, rate: number | undefined): Promise<
     start: startOutcome(opened),
     arms: trials.map((trial) => armOutcome(opened, trial)),
     looked: (await cell.look?.(opened, context)) ?? null,
-    folder,
+    folder: relative(lab.dir, runDir),
     seconds: (performance.now() - begun) / 1000,
   };
   writeJson(file, summary);

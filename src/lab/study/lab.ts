@@ -37,6 +37,15 @@ export interface LabOptions {
   readonly onStudy: (study: Study) => { cell: Lab['onCell']; end: () => void };
 }
 
+/** A study as it is kept, and what it took. */
+export interface StudyEntry extends StudyResult {
+  readonly question: string;
+  /** Of this run; what lay there from an earlier one took none of them. */
+  readonly seconds: number;
+  /** Of one core, for all of its cells, whenever they were worked on. */
+  readonly coreSeconds: number;
+}
+
 /** What `lab.json` holds. */
 export interface LabResult {
   readonly version: string;
@@ -44,7 +53,7 @@ export interface LabResult {
   readonly extent: Extent;
   readonly seed: number;
   readonly scale: Scale;
-  readonly studies: readonly (StudyResult & { readonly question: string; readonly seconds: number })[];
+  readonly studies: readonly StudyEntry[];
   readonly seconds: number;
 }
 
@@ -56,13 +65,14 @@ export async function runLab(options: LabOptions): Promise<LabResult> {
   for (const folder of ['cells', 'worlds', 'studies']) mkdirSync(join(dir, folder), { recursive: true });
   // Base models that come with the package are enough for the quick lab.
   const trained = (size: BaseSize) => (extent === 'quick' ? [1] : BASE_SEEDS[size]);
-  const results: (StudyResult & { question: string; seconds: number })[] = [];
+  const results: StudyEntry[] = [];
   for (const study of studies) {
     const from = performance.now();
     const wanted = study.sizes[extent].flatMap((size) => trained(size).map((base) => ({ size, seed: base })));
     // The largest first: the last to be waited for should be a small one.
     const models = await baseModels({ ...options.context, runDir: dir }, wanted.toReversed(), lanes);
     const talk = options.onStudy(study);
+    let coreSeconds = 0;
     const lab: Lab = {
       dir,
       seed,
@@ -73,11 +83,15 @@ export async function runLab(options: LabOptions): Promise<LabResult> {
         const seedsOfSize = trained(size);
         return models(size, seedsOfSize[i % seedsOfSize.length] as number);
       },
-      onCell: talk.cell,
+      onCell(done, total, cell) {
+        coreSeconds += cell.seconds;
+        talk.cell(done, total, cell);
+      },
     };
     const result = await study.run(lab, { extent, seeds });
     talk.end();
-    const entry = { ...result, question: study.question, seconds: (performance.now() - from) / 1000 };
+    const seconds = (performance.now() - from) / 1000;
+    const entry = { ...result, question: study.question, seconds, coreSeconds };
     writeJson(join(dir, 'studies', `${study.name}.json`), entry);
     results.push(entry);
   }
