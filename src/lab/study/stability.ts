@@ -10,7 +10,7 @@ import { Claims } from './claims.ts';
 import { mean } from './outcome.ts';
 import type { Replicate } from './replicate.ts';
 import type { Figure, Study, Table } from './study.ts';
-import { CONFLICT, NEUTRAL, ON_POLICY } from './worlds.ts';
+import { CONFLICT, CONFLICT_HARD, NEUTRAL, ON_POLICY } from './worlds.ts';
 
 /** Half of the pairs: what the paper's Fig. 2 compares. */
 const HARD_HALF = 0.5;
@@ -24,7 +24,9 @@ export const stability: Study = {
   sizes: { quick: ['s', 'm'], full: ['s', 'm', 'l', 'xl'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
-    const worlds = quick ? [CONFLICT, NEUTRAL] : [CONFLICT, NEUTRAL, ON_POLICY];
+    // The quick lab's other studies are about the hard one: what is scored there need not be scored anew.
+    const conflict = quick ? CONFLICT_HARD : CONFLICT;
+    const worlds = quick ? [conflict, NEUTRAL] : [conflict, NEUTRAL, ON_POLICY];
     const sizes = stability.sizes[extent];
     const indices = range(seeds ?? (quick ? 1 : 2));
     const plain = worlds.flatMap((world) =>
@@ -40,7 +42,7 @@ export const stability: Study = {
               [1, 2].map((base) => cellOf({ world, size, index: 0, base, look: difficultiesOf })),
             ),
           );
-    const many = (quick ? [CONFLICT] : [CONFLICT, NEUTRAL]).flatMap((world) =>
+    const many = (quick ? [conflict] : [conflict, NEUTRAL]).flatMap((world) =>
       (quick ? (['s'] as const) : (['s', 'm'] as const)).map((size) =>
         cellOf({
           world,
@@ -53,7 +55,7 @@ export const stability: Study = {
       ),
     );
     const stepped = (quick ? (['s'] as const) : (['s', 'm'] as const)).map((size) =>
-      cellOf({ world: CONFLICT, size, index: 0, checkpoints: quick ? 14 : 56, look: learnedSteps }),
+      cellOf({ world: conflict, size, index: 0, checkpoints: quick ? 14 : 56, look: learnedSteps }),
     );
     const summaries = await runCells(lab, [...plain, ...otherBases, ...many, ...stepped]);
     const take = (cells: readonly Cell[]) => summaries.splice(0, cells.length);
