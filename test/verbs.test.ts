@@ -49,7 +49,7 @@ describe('the verbs alone, one after the other', () => {
     const scored = await later('score');
     expect(kinds(scored.fresh)).toEqual({ reference: 1, scoring: 4 });
     expect(scored.told).toMatchObject({ pairs: checked.pool, reliability: { between: 'seeds' } });
-    const { learned, unclear, against } = scored.told.suspicions;
+    const { learned, unclear, against } = scored.told.profile.suspicions;
     expect(learned + unclear + against).toBeCloseTo(1, 9);
     expect(scored.told.profile).toMatchObject({ pairs: checked.pool, tenths: { length: 10 } });
     const scores = readScores(folder);

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { difficultyProfile } from '../difficulty/profile.ts';
-import type { ScoreRow } from '../difficulty/scores.ts';
-import { type Suspicion, suspicions } from '../difficulty/suspicion.ts';
+import type { Suspicion } from '../difficulty/suspicion.ts';
 import { refusedBy } from '../pairs/check.ts';
 import { nominalShare } from '../pipeline/keep-share.ts';
 import { lengthsOf } from '../pipeline/prepare.ts';
@@ -129,12 +128,12 @@ async function scoreVerb(way: Way): Promise<Said> {
   const at = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
   const shareBelowLn2 = sorted.filter((difficulty) => difficulty < Math.LN2).length / sorted.length;
+  const profile = difficultyProfile(difficulties, scores, lengthsOf((await way.prepared()).pool));
   const data = {
     reliability: reliable,
     pairs: difficulties.length,
     shareBelowLn2,
-    profile: difficultyProfile(difficulties, scores, lengthsOf((await way.prepared()).pool)),
-    suspicions: suspicionShares(scores, hyper.beta),
+    profile,
     quantiles: [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1].map(at),
     hyper,
     learningRates,
@@ -143,24 +142,14 @@ async function scoreVerb(way: Way): Promise<Said> {
   const text = [
     `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${nominalShare(way.config)})`,
     `${difficulties.length} pairs scored; difficulty (nats): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2`,
-    ...(data.suspicions === null ? [] : [suspicionLine(data.suspicions)]),
+    ...(profile.suspicions === null ? [] : [suspicionLine(profile.suspicions)]),
     `learning rate ${hyper.learningRate}, batch ${hyper.batchSize}`,
     `${way.config.out}: scores.jsonl, difficulty.jsonl, reliability.json`,
   ].join('\n');
   return { data, text };
 }
 
-type SuspicionShares = Readonly<Record<Suspicion, number>>;
-
-/** Share of the pairs of each kind; null with one seed, which cannot tell. */
-function suspicionShares(scores: readonly ScoreRow[], beta: number): SuspicionShares | null {
-  const rows = suspicions(scores, beta);
-  if (rows === null) return null;
-  const share = (kind: Suspicion) => rows.filter(({ suspicion }) => suspicion === kind).length / rows.length;
-  return { learned: share('learned'), unclear: share('unclear'), against: share('against') };
-}
-
-function suspicionLine({ learned, unclear, against }: SuspicionShares): string {
+function suspicionLine({ learned, unclear, against }: Readonly<Record<Suspicion, number>>): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return `beyond what seeds differ by, held-out models order ${percent(learned)} of the pairs as their label says and ${percent(against)} against it (wrong labels, or what the other pairs teach the opposite of); of ${percent(unclear)} they cannot tell`;
 }

@@ -28,8 +28,9 @@ const scores = difficulties.flatMap(({ id, row, difficulty }) =>
       step: 1,
       chosenLogProb: 0,
       rejectedLogProb: 0,
-      refChosenLogProb: 0,
-      refRejectedLogProb: 0,
+      // The start model finds the chosen side likelier in the easy half.
+      refChosenLogProb: row < 12 ? -1 : -2,
+      refRejectedLogProb: row < 12 ? -2 : -1,
       // The second seed turns the order of the hard ones round.
       loss: seed === 1 && row >= 17 ? 2 - difficulty : difficulty,
       evenTokenMargin: 0,
@@ -45,9 +46,14 @@ it('says what pairs from easy to hard are like', () => {
   expect(profile.tenths.map(({ pairs }) => pairs).reduce((a, b) => a + b)).toBe(25);
   expect(profile.tenths[0]?.lengthLead).toBe(1);
   expect(profile.tenths.at(-1)?.lengthLead).toBe(-1);
+  expect(profile.tenths[0]?.referenceLead).toBe(1);
+  expect(profile.tenths.at(-1)?.referenceLead).toBe(-1);
   expect(meanOfTenths(profile.tenths, ({ lossNats }) => lossNats)).toBeCloseTo(profile.lossNats, 12);
   expect(profile.agreementHard).toBeCloseTo(-1, 12);
   expect(profile.agreement).toBeGreaterThan(0.5);
+  // Both seeds have the same margins: their sides are beyond doubt, unless margins do not differ from 0.
+  const { learned = 0, unclear = 0, against = 0 } = profile.suspicions ?? {};
+  expect(learned + unclear + against).toBeCloseTo(1, 12);
 });
 
 it('with one seed knows no agreement, and with few pairs has fewer parts', () => {
@@ -58,6 +64,7 @@ it('with one seed knows no agreement, and with few pairs has fewer parts', () =>
     new Map(),
   );
   expect(profile.agreement).toBeNull();
+  expect(profile.suspicions).toBeNull();
   expect(profile.tenths).toHaveLength(3);
   expect(profile.tenths[0]?.lengthLead).toBe(0);
 });

@@ -1,6 +1,7 @@
 import { spearman } from '../stats/correlation.ts';
 import { meanBy } from './aggregate.ts';
 import type { DifficultyRow, ScoreRow } from './scores.ts';
+import { type Suspicion, suspicionShares } from './suspicion.ts';
 
 /** What a tenth of the pairs is like; tenths go from easy to hard. */
 export interface Tenth {
@@ -9,6 +10,8 @@ export interface Tenth {
   readonly lossNats: number;
   /** Mean of sign(tokens chosen − tokens rejected), −1 … 1: which way length points. */
   readonly lengthLead: number;
+  /** Mean of sign(log π_ref(chosen) − log π_ref(rejected)), −1 … 1: which side the start model finds likelier. */
+  readonly referenceLead: number;
 }
 
 /** A data set as its difficulty shows it, without a judge: what may be told of it before any arm is trained. */
@@ -21,6 +24,8 @@ export interface DifficultyProfile {
   /** Rank correlation between the first two seeds, of all pairs and of the hardest three tenths; null with one seed. */
   readonly agreement: number | null;
   readonly agreementHard: number | null;
+  /** Shares of the pairs that are learned, unclear, and against their label; null with one seed. */
+  readonly suspicions: Readonly<Record<Suspicion, number>> | null;
   readonly tenths: readonly Tenth[];
 }
 
@@ -39,6 +44,12 @@ export function difficultyProfile(
     const length = lengths.get(id);
     return length === undefined ? 0 : Math.sign(length.chosen - length.rejected);
   };
+  const leads = new Map(
+    scores.map(({ id, refChosenLogProb, refRejectedLogProb }) => [
+      id,
+      Math.sign(refChosenLogProb - refRejectedLogProb),
+    ]),
+  );
   const tenths = Array.from({ length: TENTHS }, (_, i) =>
     ascending.slice(Math.round((i * n) / TENTHS), Math.round(((i + 1) * n) / TENTHS)),
   ).filter((rows) => rows.length > 0);
@@ -49,10 +60,12 @@ export function difficultyProfile(
     lossNats: mean(ascending, ({ difficulty }) => difficulty),
     agreement: agreementOf(scores),
     agreementHard: agreementOf(scores.filter(({ id }) => hard.has(id))),
+    suspicions: suspicionShares(scores),
     tenths: tenths.map((rows) => ({
       pairs: rows.length,
       lossNats: mean(rows, ({ difficulty }) => difficulty),
       lengthLead: mean(rows, lead),
+      referenceLead: mean(rows, ({ id }) => leads.get(id) ?? 0),
     })),
   };
 }

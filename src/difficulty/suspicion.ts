@@ -50,6 +50,15 @@ export function suspicions(scores: readonly ScoreRow[], beta: number): Suspicion
   });
 }
 
+/** Share of the pairs of each kind; null with one seed, which cannot tell. */
+export function suspicionShares(scores: readonly ScoreRow[]): Readonly<Record<Suspicion, number>> | null {
+  // β stretches margins and their deviation alike: any will do.
+  const rows = suspicions(scores, 1);
+  if (rows === null) return null;
+  const share = (kind: Suspicion) => rows.filter(({ suspicion }) => suspicion === kind).length / rows.length;
+  return { learned: share('learned'), unclear: share('unclear'), against: share('against') };
+}
+
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -13,7 +13,7 @@ import { range } from './stability.ts';
 import { direction, type Figure, points, type Study, share, type Table } from './study.ts';
 import { CONFLICT, CONFLICT_HARD } from './worlds.ts';
 
-const SHARES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
+const SHARES = [0.3, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
 const QUICK_SHARES = [0.5, 0.8] as const;
 /** Shares at which a smaller model's difficulty is tried on a larger one. */
 const TRANSFERRED = [0.5, 0.8] as const;
@@ -28,23 +28,33 @@ export const capacity: Study = {
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
     const worlds = quick ? [CONFLICT_HARD] : [CONFLICT_HARD, CONFLICT];
-    const sizes = capacity.sizes[extent];
+    // The largest takes as long as all others together: the first world and two replicates have room in two hours.
+    const sizesOf = (world: NamedWorld) =>
+      capacity.sizes[extent].filter((size) => size !== 'xl' || world === worlds[0]);
     const shares: readonly number[] = quick ? QUICK_SHARES : SHARES;
     const replicates = range(seeds ?? (quick ? 2 : 3));
-    const cellsOf = (some: readonly BaseSize[], arms: (cell: Omit<Cell, 'arms' | 'study'>) => Cell['arms']) =>
+    const cellsOf = (
+      some: (size: BaseSize) => boolean,
+      arms: (cell: Omit<Cell, 'arms' | 'study'>) => Cell['arms'],
+    ) =>
       worlds.flatMap((world) =>
-        some.flatMap((size) =>
-          replicates.map((index): Cell => {
-            const cell = { world, size, index };
-            return { study: 'capacity', ...cell, arms: arms(cell) };
-          }),
-        ),
+        sizesOf(world)
+          .filter(some)
+          .flatMap((size) =>
+            replicates.slice(0, size === 'xl' ? 2 : undefined).map((index): Cell => {
+              const cell = { world, size, index };
+              return { study: 'capacity', ...cell, arms: arms(cell) };
+            }),
+          ),
       );
     const own = (replicate: Replicate) => [full(replicate), ...shares.map((tau) => easiest(replicate, tau))];
     // The smallest first: the larger ones are also given its order.
     const small = await runCells(
       lab,
-      cellsOf(['s'], () => own),
+      cellsOf(
+        (size) => size === 's',
+        () => own,
+      ),
     );
     const orderOf = (world: NamedWorld, index: number) =>
       join(
@@ -53,12 +63,16 @@ export const capacity: Study = {
       );
     const large = await runCells(
       lab,
-      cellsOf(sizes.slice(1), ({ world, index }) => (replicate) => [
-        ...own(replicate),
-        ...TRANSFERRED.map((tau) => foreign(replicate, tau, orderOf(world, index))),
-      ]),
+      cellsOf(
+        (size) => size !== 's',
+        ({ world, index }) =>
+          (replicate) => [
+            ...own(replicate),
+            ...TRANSFERRED.map((tau) => foreign(replicate, tau, orderOf(world, index))),
+          ],
+      ),
     );
-    return conclude(worlds, sizes, shares, [...small, ...large], lab.seed);
+    return conclude(worlds, sizesOf, shares, [...small, ...large], lab.seed);
   },
 };
 
@@ -77,7 +91,7 @@ const foreignName = (tau: number) => `easiest ${percent(tau)} by s`;
 
 function conclude(
   worlds: readonly NamedWorld[],
-  sizes: readonly BaseSize[],
+  sizesOf: (world: NamedWorld) => readonly BaseSize[],
   shares: readonly number[],
   cells: readonly CellSummary[],
   seed: number,
@@ -88,7 +102,7 @@ function conclude(
   const of = (world: NamedWorld, size: BaseSize) =>
     cells.filter((cell) => cell.world.name === world.name && cell.size === size);
   const bests = worlds.map((world) =>
-    sizes.map((size) => {
+    sizesOf(world).map((size) => {
       const curves = of(world, size).map((cell) => all.map((tau) => armIn(cell, armAt(tau)).winRate));
       const best = bestShare(all, curves, seed);
       claims.bounded(`${world.name}, ${size}: best share of the pairs`, { ...best, n: curves.length });
@@ -96,7 +110,7 @@ function conclude(
     }),
   );
   for (const world of worlds)
-    for (const size of sizes) {
+    for (const size of sizesOf(world)) {
       claims.difference(
         `${world.name}, ${size}: win rate, easiest 80 % − full`,
         differences(of(world, size), 'easiest 80 %', 'full'),
@@ -113,11 +127,11 @@ function conclude(
     const best = bests[w] as { value: number; low: number; high: number }[];
     const rising = best.every((one, i) => i === 0 || one.value > (best[i - 1]?.value ?? 0));
     const apart = (best.at(-1)?.low ?? 0) > (best[0]?.high ?? 1);
-    const list = best.map((one, i) => `${sizes[i]} ${percent(one.value)}`).join(', ');
+    const list = best.map((one, i) => `${sizesOf(world)[i]} ${percent(one.value)}`).join(', ');
     return `in “${world.name}” the best share is ${list}: ${rising && apart ? 'the paper’s finding holds' : rising ? 'rising, but within chance' : 'it does not rise with size'}`;
   });
   const tables = worlds.map((world, w): Table => {
-    const rows = sizes.map((size, s) => {
+    const rows = sizesOf(world).map((size, s) => {
       const best = bests[w]?.[s] as { value: number; low: number; high: number };
       const own = of(world, size);
       return [
@@ -140,17 +154,19 @@ function conclude(
       'The smallest model’s difficulty used for a larger one: win rate, its easiest − the model’s own easiest',
     head: ['world', 'size', ...TRANSFERRED.map(percent)],
     rows: worlds.flatMap((world) =>
-      sizes.slice(1).map((size) => [
-        world.name,
-        size,
-        ...TRANSFERRED.map((tau) => {
-          const claim = done.find(
-            ({ text }) =>
-              text === `${world.name}, ${size}: win rate, ${foreignName(tau)} − easiest ${percent(tau)}`,
-          );
-          return claim === undefined ? '–' : `${points(claim)} (${direction(claim)})`;
-        }),
-      ]),
+      sizesOf(world)
+        .slice(1)
+        .map((size) => [
+          world.name,
+          size,
+          ...TRANSFERRED.map((tau) => {
+            const claim = done.find(
+              ({ text }) =>
+                text === `${world.name}, ${size}: win rate, ${foreignName(tau)} − easiest ${percent(tau)}`,
+            );
+            return claim === undefined ? '–' : `${points(claim)} (${direction(claim)})`;
+          }),
+        ]),
     ),
     meaning:
       'Near zero, a small model’s scoring would do for a larger one (paper, Fig. 9: own is best, foreign better than random).',
@@ -161,7 +177,7 @@ function conclude(
       title: `Win rate over the share kept, by size: ${world.name}`,
       x: 'share of the pairs',
       y: 'win rate against the start model',
-      series: sizes.map((size) => ({
+      series: sizesOf(world).map((size) => ({
         name: size,
         points: all.map((tau) => ({
           x: tau,
