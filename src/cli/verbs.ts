@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { difficultyProfile } from '../difficulty/profile.ts';
 import type { Suspicion } from '../difficulty/suspicion.ts';
 import { refusedBy } from '../pairs/check.ts';
 import { nominalShare } from '../pipeline/keep-share.ts';
-import { lengthsOf } from '../pipeline/prepare.ts';
+import { profileOf } from '../pipeline/outlook.ts';
+import { outlookSentence } from '../report/outlook.ts';
 import { reportText } from '../report/text.ts';
 import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
@@ -122,18 +122,20 @@ async function planVerb(way: Way): Promise<Said> {
 }
 
 async function scoreVerb(way: Way): Promise<Said> {
-  const { reliability, difficulties, scores, hyper, learningRates } = await way.scored();
+  const { reliability, difficulties, hyper, learningRates } = await way.scored();
   const { agreement: _, ...reliable } = reliability;
   const sorted = difficulties.map(({ difficulty }) => difficulty).sort((a, b) => a - b);
   const at = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
   const shareBelowLn2 = sorted.filter((difficulty) => difficulty < Math.LN2).length / sorted.length;
-  const profile = difficultyProfile(difficulties, scores, lengthsOf((await way.prepared()).pool));
+  const profile = profileOf(await way.prepared(), await way.scored());
+  const outlook = await way.outlook();
   const data = {
     reliability: reliable,
     pairs: difficulties.length,
     shareBelowLn2,
     profile,
+    outlook,
     quantiles: [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1].map(at),
     hyper,
     learningRates,
@@ -143,6 +145,7 @@ async function scoreVerb(way: Way): Promise<Said> {
     `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${nominalShare(way.config)})`,
     `${difficulties.length} pairs scored; difficulty (nats): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2`,
     ...(profile.suspicions === null ? [] : [suspicionLine(profile.suspicions)]),
+    outlookSentence(outlook).en,
     `learning rate ${hyper.learningRate}, batch ${hyper.batchSize}`,
     `${way.config.out}: scores.jsonl, difficulty.jsonl, reliability.json`,
   ].join('\n');

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/files.ts';
 import { writeJson } from '../base/json.ts';
+import type { Outlook } from '../difficulty/outlook.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
 import { type HubOptions, hubSnapshot } from '../model/hub.ts';
 import type { StageContext, StageCost } from '../pipeline/execute.ts';
+import { outlookOf, profileOf } from '../pipeline/outlook.ts';
 import { makePlan, type Outcome, type Plan, planOutcome, planState } from '../pipeline/plan.ts';
 import { type Prepared, prepare } from '../pipeline/prepare.ts';
 import {
@@ -20,6 +22,7 @@ import {
 import { PACKAGE_DIR, VERSION } from '../pipeline/version.ts';
 import { assemble } from '../report/assemble.ts';
 import type { ReportData } from '../report/data.ts';
+import { outlookSentence } from '../report/outlook.ts';
 import type { Config } from '../run/config.ts';
 import { openRun } from '../run/folder.ts';
 import { saveConfig } from './options.ts';
@@ -37,6 +40,8 @@ export interface Way {
   /** The plan held against what has run; null where nothing was planned or nothing had to run. */
   outcome(): Outcome | null;
   scored(): Promise<Scored>;
+  /** What is likely of leaving out the hardest pairs, from what scoring found. */
+  outlook(): Promise<Outlook>;
   selected(): Promise<Selected>;
   trained(): Promise<Trained>;
   evaluated(): Promise<Evaluated>;
@@ -94,9 +99,11 @@ export function setOut(config: Config, options: WayOptions): Way {
     }
     return counted(score(await prepared(), context));
   });
+  const expected = once(async () => outlookOf(profileOf(await prepared(), await scored())));
   const selected = once(async () => counted(select(await prepared(), await scored(), context)));
   const trained = once(async () => {
     const chosen = await selected();
+    if (config.selection.direction === 'easiest') progress.note(outlookSentence(await expected()).en);
     return counted(train(await prepared(), await scored(), chosen, context));
   });
   const evaluated = once(async () =>
@@ -127,6 +134,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     planned,
     outcome,
     scored,
+    outlook: expected,
     selected,
     trained,
     evaluated,

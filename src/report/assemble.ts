@@ -5,6 +5,7 @@ import type { GoldJudge } from '../judge/judge.ts';
 import { modelName } from '../model/hub.ts';
 import { refusedBy } from '../pairs/check.ts';
 import type { LogProbRow } from '../pipeline/inputs.ts';
+import { outlookOf, profileOf } from '../pipeline/outlook.ts';
 import type { Prepared, UsedPair } from '../pipeline/prepare.ts';
 import type { Evaluated, Scored, Selected, Trained } from '../pipeline/stages.ts';
 import { VERSION } from '../pipeline/version.ts';
@@ -86,6 +87,7 @@ export function assemble(results: Results): ReportData {
       weightDecay,
     },
     learningRates: scored.learningRates,
+    outlook: outlookOf(profileOf(prepared, scored)),
     difficulty: {
       folds: config.difficulty.folds,
       seeds: config.difficulty.seeds,

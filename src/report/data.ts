@@ -1,3 +1,4 @@
+import type { Outlook } from '../difficulty/outlook.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import type { Interval } from '../stats/interval.ts';
 
@@ -57,6 +58,8 @@ export interface ReportData {
     /** Every pool pair's difficulty (mean held-out DPO loss), in rank order. */
     readonly values: readonly number[];
   };
+  /** What was likely of leaving out the hardest pairs, before any arm was trained; left out in reports of before there was one. */
+  readonly outlook?: Outlook;
   readonly selection: {
     readonly keepFraction: number;
     /** How the share was chosen; left out where it was given. */

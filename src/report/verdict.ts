@@ -3,6 +3,7 @@ import type { Comparison, ReportData } from './data.ts';
 import { correctnessLosses, lengthEffect, sideEffects } from './effects.ts';
 import { type Evidence, headlineOf, type Outcome, outcomeOf, titleOf } from './headline.ts';
 import { count, keepPercent } from './numbers.ts';
+import { outlookSentence } from './outlook.ts';
 import { isUnreliable, reliability } from './reliability.ts';
 import { differenceSentence, findingOf, type Sentence, say } from './sentences.ts';
 
@@ -56,6 +57,7 @@ export function verdict(data: ReportData): Verdict {
     ...lengthEffect(compared('random'), compared('length-matched')),
     ...sideEffects(data, metric),
     ...limits(data, main),
+    ...(data.outlook === undefined ? [] : [outlookSentence(data.outlook)]),
   ];
   return {
     outcome,

@@ -3,11 +3,11 @@ import { join, relative } from 'node:path';
 import { hashOf, type Json } from '../../base/hash.ts';
 import { readJson, writeJson } from '../../base/json.ts';
 import { deriveSeed } from '../../base/random.ts';
-import { type DifficultyProfile, difficultyProfile } from '../../difficulty/profile.ts';
+import type { DifficultyProfile } from '../../difficulty/profile.ts';
 import type { Reliability } from '../../difficulty/reliability.ts';
 import type { StageContext } from '../../pipeline/execute.ts';
 import type { TriedRates } from '../../pipeline/learning-rate.ts';
-import { lengthsOf } from '../../pipeline/prepare.ts';
+import { profileOf } from '../../pipeline/outlook.ts';
 import { ENGINE } from '../../pipeline/version.ts';
 import type { BaseSize } from '../base.ts';
 import type { WorldDescription } from '../describe.ts';
@@ -27,7 +27,7 @@ import {
  * Raised when a study would ask other things of the same cell, so that summaries of an earlier one are not taken for
  * those of this. (What the units hold is known by its own inputs.)
  */
-const LAB_VERSION = 2;
+const LAB_VERSION = 3;
 
 /** One replicate of a world for a model, the arms that are tried on it, and what else is looked at. */
 export interface Cell {
@@ -190,11 +190,7 @@ async function oneCell(lab: Lab, cell: Cell, rate: number | undefined): Promise<
     learningRates: opened.scored.learningRates,
     description: opened.world.description,
     reliability,
-    profile: difficultyProfile(
-      opened.scored.difficulties,
-      opened.scored.scores,
-      lengthsOf(opened.prepared.pool),
-    ),
+    profile: profileOf(opened.prepared, opened.scored),
     start: startOutcome(opened),
     arms: trials.map((trial) => armOutcome(opened, trial)),
     looked: (await cell.look?.(opened, context)) ?? null,

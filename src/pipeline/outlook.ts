@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+import { readJson } from '../base/json.ts';
+import { type Outlook, type OutlookRule, outlook } from '../difficulty/outlook.ts';
+import { type DifficultyProfile, difficultyProfile } from '../difficulty/profile.ts';
+import { lengthsOf, type Prepared } from './prepare.ts';
+import type { Scored } from './stages.ts';
+import { PACKAGE_DIR } from './version.ts';
+
+/** What the pairs of a run are like from easy to hard. */
+export function profileOf(
+  { pool }: Pick<Prepared, 'pool'>,
+  { difficulties, scores }: Pick<Scored, 'difficulties' | 'scores'>,
+): DifficultyProfile {
+  return difficultyProfile(difficulties, scores, lengthsOf(pool));
+}
+
+/** Whether leaving out the hardest pairs is likely to help here, by the rule that the full lab found. */
+export function outlookOf(profile: DifficultyProfile): Outlook {
+  const rule = readJson(join(PACKAGE_DIR, 'assets', 'lab', 'outlook.json')) as OutlookRule;
+  return outlook(profile, rule);
+}
