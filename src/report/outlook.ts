@@ -8,8 +8,8 @@ export function outlookSentence(outlook: Outlook): Sentence {
   const dropped = keepPercent(1 - outlook.keepFraction);
   const gain = `${points(outlook.predicted)} points of win rate, with a typical error of ${fixed(100 * error, 1)}`;
   const gainJa = `勝率の予測差 ${points(outlook.predicted)} ポイント、典型的な誤差 ${fixed(100 * error, 1)}`;
-  const trust = `In the lab, it spoke of ${record.told} of ${record.groups} data sets that it had not seen, and was wrong in ${record.wrong}.`;
-  const trustJa = `実験室では、未見の ${record.groups} データセット中 ${record.told} 件で予測を述べ、${record.wrong} 件で外れました。`;
+  const trust = `In the lab, it spoke of ${record.told} of ${record.dataSets} data sets in worlds new to it, and was wrong in ${record.wrong}.`;
+  const trustJa = `実験室では、未見の条件の ${record.dataSets} データセット中 ${record.told} 件で予測を述べ、${record.wrong} 件で外れました。`;
   if (says === 'unknown')
     return say(
       'neutral',

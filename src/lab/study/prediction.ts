@@ -1,60 +1,52 @@
 import type { Json } from '../../base/hash.ts';
-import { meanOfTenths } from '../../difficulty/profile.ts';
+import {
+  type OutlookRule,
+  type Predictor,
+  type Properties,
+  profileProperties,
+} from '../../difficulty/outlook.ts';
+import { VERSION } from '../../pipeline/version.ts';
 import { autoKeep } from '../../select/auto-keep.ts';
 import { spearman } from '../../stats/correlation.ts';
-import { type LinearFit, leastSquares, predict } from '../../stats/least-squares.ts';
 import { meanInterval, pooledDeviation } from '../../stats/student-t.ts';
 import { percent } from './arms.ts';
 import type { CellSummary } from './cells.ts';
 import { armIn, Claims, differences } from './claims.ts';
 import { mean } from './outcome.ts';
+import {
+  errorLeftOut,
+  type Group,
+  leaveOneWorldOut,
+  makePredictor,
+  predictions,
+  predictorOn,
+  recordOf,
+} from './predictor.ts';
 import { type Figure, points, type Study, share, type Table } from './study.ts';
 import { runSweep, SWEPT } from './sweep.ts';
 
+const KEPT = 0.8;
 const DROPPED = 'easiest 80 %';
-/** Of standardised columns, for some forty groups. */
-const RIDGE = 2;
-/** One-sided 90 %: advice is given where the prediction lies this many standard errors from no difference. */
-const TOLD_Z = 1.2816;
+/** Properties that the table of the sweep shows. */
+const SHOWN = ['share of pairs above ln 2', 'agreement between seeds'] as const;
 
-/** What is known of a data set when its difficulty is, by name. */
-export const PROPERTIES: Readonly<Record<string, (cell: CellSummary) => number>> = {
-  'share of pairs above ln 2': ({ profile }) => profile.aboveLn2,
-  'agreement between seeds': ({ profile }) => profile.agreement ?? 0,
-  'agreement within the hardest 30 %': ({ profile }) => profile.agreementHard ?? 0,
-  'mean difficulty': ({ profile }) => profile.lossNats,
-  'difficulty of the hardest fifth': ({ profile }) =>
-    meanOfTenths(profile.tenths.slice(-2), ({ lossNats }) => lossNats),
-  'length lead, easiest half': ({ profile }) =>
-    meanOfTenths(profile.tenths.slice(0, 5), ({ lengthLead }) => lengthLead),
-  'length lead, hardest fifth': ({ profile }) =>
-    meanOfTenths(profile.tenths.slice(-2), ({ lengthLead }) => lengthLead),
-  'conflict of length (easiest half − hardest fifth)': ({ profile }) =>
-    meanOfTenths(profile.tenths.slice(0, 5), ({ lengthLead }) => lengthLead) -
-    meanOfTenths(profile.tenths.slice(-2), ({ lengthLead }) => lengthLead),
-  'held-out accuracy of all pairs': (cell) => armIn(cell, 'full').heldOutAccuracy,
-  'held-out accuracy, easiest 80 % − all': (cell) =>
-    armIn(cell, DROPPED).heldOutAccuracy - armIn(cell, 'full').heldOutAccuracy,
-  'held-out loss, easiest 80 % − all': (cell) =>
-    armIn(cell, DROPPED).heldOutLossNats - armIn(cell, 'full').heldOutLossNats,
-  'held-out accuracy of the hardest 20 % alone': (cell) => armIn(cell, 'hardest 20 %').heldOutAccuracy,
-  'length of answers, easiest 80 % − all': (cell) =>
-    armIn(cell, DROPPED).lengthTokens - armIn(cell, 'full').lengthTokens,
-};
+/** What is known besides where judge-free arms were trained and looked at on held-out pairs. */
+function armProperties(cell: CellSummary): Properties {
+  const [dropped, full] = [armIn(cell, DROPPED), armIn(cell, 'full')];
+  return {
+    'held-out accuracy, all pairs': full.heldOutAccuracy,
+    'held-out accuracy, easiest 80 % − all': dropped.heldOutAccuracy - full.heldOutAccuracy,
+    'held-out loss, easiest 80 % − all': dropped.heldOutLossNats - full.heldOutLossNats,
+    'held-out accuracy, hardest 20 % alone': armIn(cell, 'hardest 20 %').heldOutAccuracy,
+    'length of answers, easiest 80 % − all': dropped.lengthTokens - full.lengthTokens,
+  };
+}
 
-/** Before any arm is trained: the properties that scoring alone gives. */
-const FROM_SCORING = Object.keys(PROPERTIES).slice(0, 8);
-
-/** A world with a model: what was found over its replicates. */
-interface Group {
-  readonly name: string;
-  readonly world: string;
+/** A group of the sweep, with what its tables show. */
+interface SweptGroup extends Group {
   readonly cells: readonly CellSummary[];
-  /** Win rate, easiest 80 % − all pairs. */
-  readonly gain: number;
   /** Half of the gain's 95 % interval. */
   readonly half: number;
-  readonly properties: Readonly<Record<string, number>>;
 }
 
 /** When does leaving out the hardest pairs help? Found by a sweep, tried on worlds that were left out. */
@@ -66,27 +58,29 @@ export const prediction: Study = {
   sizes: { quick: ['s'], full: ['s', 'm'] },
   async run(lab, { seeds, extent }) {
     const cells = await runSweep(lab, extent, seeds);
-    return conclude(cells);
+    return conclude(cells, `winnow lab --${extent} --study prediction --seed ${lab.seed}, winnow ${VERSION}`);
   },
 };
 
-function conclude(cells: readonly CellSummary[]) {
+function conclude(cells: readonly CellSummary[], source: string) {
   const groups = groupsOf(cells);
+  const scoring = Object.keys(profileProperties((cells[0] as CellSummary).profile));
+  const all = Object.keys(groups[0]?.properties[0] ?? {});
   const claims = new Claims();
   const clear = groups.filter(({ gain, half }) => Math.abs(gain) > half);
   claims.mean(
     'win rate, easiest 80 % − all pairs, mean over groups',
     groups.map(({ gain }) => gain),
   );
-  const single = Object.keys(PROPERTIES)
-    .map((name) => ({ name, ...leftOut(groups, () => [name]) }))
+  const single = all
+    .map((name) => ({ name, ...errorLeftOut(groups, (others) => predictorOn([name], others)) }))
     .sort((a, b) => a.error - b.error);
-  const fromScoring = leftOut(groups, (others) => bestPair(others, FROM_SCORING));
-  const fromArms = leftOut(groups, (others) => bestPair(others, Object.keys(PROPERTIES)));
-  const advice = adviceTable(groups, [
-    ['from scoring alone', fromScoring],
-    ['from scoring and held-out pairs', fromArms],
-  ]);
+  const fromScoring = (others: readonly Group[]) => makePredictor(others, scoring);
+  const fromArms = (others: readonly Group[]) => makePredictor(others, all);
+  const scored = errorLeftOut(groups, fromScoring);
+  const predictor = fromScoring(groups);
+  const { help: _, hurt: __, ...record } = recordOf(groups, fromScoring);
+  const rule: OutlookRule = { ...predictor, keepFraction: KEPT, record, source };
   const auto = keptByAuto(groups);
   claims.difference(
     'win rate, keep: auto − all pairs, mean over groups',
@@ -98,12 +92,11 @@ function conclude(cells: readonly CellSummary[]) {
     gains.length === 0
       ? null
       : mean(gains.map(({ difference }) => difference)) / mean(gains.map(({ best }) => best));
-  const chosen = bestPair(groups, FROM_SCORING);
   const helped = clear.filter(({ gain }) => gain > 0).length;
   return {
     name: prediction.name,
     title: prediction.title,
-    verdict: `In ${groups.length} worlds with models, leaving out the hardest 20 % helped in ${helped} and hurt in ${clear.length - helped} (95 %). From scoring alone the gain of an unseen world is predicted with an error of ${share(fromScoring.error)} points (always saying the mean: ${share(fromScoring.naive)}). keep: auto was significantly worse than all pairs in ${worse.length} of ${auto.length}, and had ${captured === null ? 'no gain to get' : `${Math.round(100 * captured)} % of the best share’s gain in the ${gains.length} where one was shown`}.`,
+    verdict: `In ${groups.length} worlds with models, leaving out the hardest 20 % helped in ${helped} and hurt in ${clear.length - helped} (95 %). From scoring alone the gain of a data set in an unseen world is predicted with an error of ${share(scored.error)} points (always saying the mean: ${share(scored.naive)}). keep: auto was significantly worse than all pairs in ${worse.length} of ${auto.length}, and had ${captured === null ? 'no gain to get' : `${Math.round(100 * captured)} % of the best share’s gain in the ${gains.length} where one was shown`}.`,
     claims: claims.done(),
     tables: [
       {
@@ -115,7 +108,7 @@ function conclude(cells: readonly CellSummary[]) {
           ...SWEPT.map((tau) => percent(tau)),
           'random 80 %',
           'right answers, easiest 80 %',
-          ...FROM_SCORING.slice(0, 2),
+          ...SHOWN,
         ],
         rows: groups.map(sweepRow),
         meaning: 'Where the columns of shares are positive, leaving out hard pairs helps.',
@@ -127,44 +120,36 @@ function conclude(cells: readonly CellSummary[]) {
           name,
           (
             spearman(
-              groups.map(({ properties }) => properties[name] as number),
+              groups.map(({ properties }) => mean(properties.map((own) => own[name] ?? 0))),
               groups.map(({ gain }) => gain),
             ) ?? 0
           ).toFixed(2),
           share(error),
           share(naive),
         ]),
-        meaning: `The two that predict best together, of those that scoring gives: ${chosen.join('; ')}.`,
+        meaning: `The two that predict best together, of those that scoring gives: ${predictor.properties.join('; ')}.`,
       },
-      advice,
+      outlookTable(groups, [
+        ['from scoring alone', fromScoring],
+        ['from scoring and held-out pairs', fromArms],
+      ]),
       autoTable(auto),
     ],
     figures: [
       dots(
         'Predicted and measured gain of leaving out the hardest 20 %: worlds left out, from scoring alone',
-        groups,
-        fromScoring.predictions,
+        leaveOneWorldOut(groups, fromScoring).map(({ group, made }) => ({
+          name: group.name,
+          x: mean(predictions(group, made)),
+          y: group.gain,
+        })),
       ),
     ],
-    data: {
-      properties: chosen,
-      fit: leastSquares(
-        groups.map(({ properties }) => chosen.map((name) => properties[name] as number)),
-        groups.map(({ gain }) => gain),
-        RIDGE,
-      ) as unknown as Json,
-      error: fromScoring.error,
-      ranges: Object.fromEntries(
-        chosen.map((name) => {
-          const values = groups.map(({ properties }) => properties[name] as number);
-          return [name, [Math.min(...values), Math.max(...values)]];
-        }),
-      ),
-    } as Json,
+    data: rule as unknown as Json,
   };
 }
 
-function groupsOf(cells: readonly CellSummary[]): Group[] {
+function groupsOf(cells: readonly CellSummary[]): SweptGroup[] {
   const byName = new Map<string, CellSummary[]>();
   for (const cell of cells) {
     const name = `${cell.world.name}, ${cell.size}`;
@@ -181,92 +166,36 @@ function groupsOf(cells: readonly CellSummary[]): Group[] {
       cells: own,
       gain: interval.value,
       half: interval.high - interval.value,
-      properties: Object.fromEntries(
-        Object.entries(PROPERTIES).map(([property, of]) => [property, mean(own.map(of))]),
-      ),
+      properties: own.map((cell) => ({ ...profileProperties(cell.profile), ...armProperties(cell) })),
     };
   });
 }
 
-/** Predictions of worlds left out, in the order of the groups; `choose` sees the others alone. */
-function leftOut(groups: readonly Group[], choose: (others: readonly Group[]) => readonly string[]) {
-  const worlds = [...new Set(groups.map(({ world }) => world))];
-  const fits = new Map(
-    worlds.map((world) => {
-      const others = groups.filter((group) => group.world !== world);
-      const names = choose(others);
-      return [world, { names, fit: fitOf(others, names), centre: mean(others.map(({ gain }) => gain)) }];
-    }),
-  );
-  const of = (group: Group) =>
-    fits.get(group.world) as { names: readonly string[]; fit: LinearFit; centre: number };
-  const predictions = groups.map((group) => {
-    const { names, fit } = of(group);
-    return predict(
-      fit,
-      names.map((name) => group.properties[name] as number),
-    );
-  });
-  return {
-    predictions,
-    error: rootMeanSquare(groups.map(({ gain }, i) => gain - (predictions[i] as number))),
-    naive: rootMeanSquare(groups.map((group) => group.gain - of(group).centre)),
-  };
-}
-
-function fitOf(groups: readonly Group[], names: readonly string[]): LinearFit {
-  return leastSquares(
-    groups.map(({ properties }) => names.map((name) => properties[name] as number)),
-    groups.map(({ gain }) => gain),
-    RIDGE,
-  );
-}
-
-/** The two properties that predict worlds left out best, within these groups. */
-function bestPair(groups: readonly Group[], names: readonly string[]): readonly string[] {
-  let best: { pair: readonly string[]; error: number } = { pair: [], error: Number.POSITIVE_INFINITY };
-  names.forEach((a, i) => {
-    for (const b of names.slice(i + 1)) {
-      const { error } = leftOut(groups, () => [a, b]);
-      if (error < best.error) best = { pair: [a, b], error };
-    }
-  });
-  return best.pair;
-}
-
-function adviceTable(
+function outlookTable(
   groups: readonly Group[],
-  kinds: readonly (readonly [string, ReturnType<typeof leftOut>])[],
+  kinds: readonly (readonly [string, (others: readonly Group[]) => Predictor])[],
 ): Table {
-  const rows = kinds.map(([name, { predictions, error }]) => {
-    const told = groups.flatMap((group, i) => {
-      const predicted = predictions[i] as number;
-      return Math.abs(predicted) > TOLD_Z * error ? [{ predicted, ...group }] : [];
-    });
-    const wrong = told.filter(({ predicted, gain }) => Math.sign(predicted) !== Math.sign(gain));
-    const clearlyWrong = wrong.filter(({ gain, half }) => Math.abs(gain) > half);
-    const side = (sign: number) => told.filter(({ predicted }) => Math.sign(predicted) === sign).length;
+  const rows = kinds.map(([name, make]) => {
+    const { dataSets, told, wrong, help, hurt } = recordOf(groups, make);
     return [
       name,
-      String(groups.length),
-      String(side(1)),
-      String(side(-1)),
-      String(groups.length - told.length),
-      String(wrong.length),
-      String(clearlyWrong.length),
-      share(error),
+      String(dataSets),
+      String(help),
+      String(hurt),
+      String(dataSets - told),
+      String(wrong),
+      share(errorLeftOut(groups, make).error),
     ];
   });
   return {
-    title: 'Advice on worlds left out',
+    title: 'The outlook on data sets of worlds left out',
     head: [
-      'advice',
-      'groups',
+      'outlook',
+      'data sets',
       '“likely to help”',
       '“likely to hurt”',
       '“cannot tell”',
       'wrong sign',
-      'wrong beyond chance',
       'error, points',
     ],
     rows,
@@ -285,7 +214,7 @@ interface AutoKept {
   readonly bestLow: number;
 }
 
-function keptByAuto(groups: readonly Group[]): AutoKept[] {
+function keptByAuto(groups: readonly SweptGroup[]): AutoKept[] {
   const found = groups.map(({ name, cells }) => {
     const picks = cells.map(autoShare);
     const values = cells.map((cell, i) => winAt(cell, picks[i] as number) - winAt(cell, 1));
@@ -341,7 +270,7 @@ function autoTable(auto: readonly AutoKept[]): Table {
   };
 }
 
-function sweepRow({ name, cells, properties }: Group): string[] {
+function sweepRow({ name, cells, properties }: SweptGroup): string[] {
   const gap = (arm: string) => {
     const value = 100 * mean(differences(cells, arm, 'full'));
     return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(1)}`;
@@ -354,23 +283,19 @@ function sweepRow({ name, cells, properties }: Group): string[] {
     ...SWEPT.map((tau) => gap(nameOf(tau))),
     gap('random 80 %'),
     `${right < 0 ? '−' : '+'}${Math.abs(right).toFixed(1)}`,
-    ...FROM_SCORING.slice(0, 2).map((property) => (properties[property] as number).toFixed(2)),
+    ...SHOWN.map((property) => mean(properties.map((own) => own[property] ?? 0)).toFixed(2)),
   ];
 }
 
-function dots(title: string, groups: readonly Group[], predictions: readonly number[]): Figure {
+function dots(title: string, shown: readonly { name: string; x: number; y: number }[]): Figure {
   return {
     kind: 'dots',
     title,
     x: 'predicted',
     y: 'measured',
-    points: groups.map(({ name, gain }, i) => ({ name, x: predictions[i] as number, y: gain })),
+    points: shown,
     diagonal: true,
     meaning:
-      'On the diagonal the prediction is right; in the lower right and upper left corners the advice would be wrong.',
+      'On the diagonal the prediction is right; in the lower right and upper left corners the outlook would be wrong.',
   };
-}
-
-function rootMeanSquare(values: readonly number[]): number {
-  return Math.sqrt(mean(values.map((value) => value ** 2)));
 }

@@ -1,0 +1,128 @@
+import {
+  type OutlookRecord,
+  type Predictor,
+  type Properties,
+  predictGain,
+} from '../../difficulty/outlook.ts';
+import { leastSquares, predict } from '../../stats/least-squares.ts';
+import { mean } from './outcome.ts';
+
+/** A world with a model: what was found over its replicates, each of which is a data set. */
+export interface Group {
+  readonly name: string;
+  readonly world: string;
+  /** Of each data set. */
+  readonly properties: readonly Properties[];
+  /** Win rate, easiest 80 % − all pairs, the mean of the replicates; 0.01 for a point. */
+  readonly gain: number;
+}
+
+/** Of standardised columns, for some forty groups: enough to keep two nearly equal ones from fighting. */
+const RIDGE = 2;
+
+/** A predictor whose properties are those two that predict worlds left out best, within these groups. */
+export function makePredictor(groups: readonly Group[], names: readonly string[]): Predictor {
+  return predictorOn(bestPair(groups, names), groups);
+}
+
+/** A predictor with properties that are given. */
+export function predictorOn(properties: readonly string[], groups: readonly Group[]): Predictor {
+  const errors = leaveOneWorldOut(groups, (others) => fitOf(others, properties)).flatMap(
+    ({ group, made: fit }) =>
+      group.properties.map((own) => group.gain - predict(fit, valuesOf(own, properties))),
+  );
+  return {
+    properties,
+    fit: fitOf(groups, properties),
+    error: rootMeanSquare(errors),
+    ranges: properties.map((name) => {
+      const values = groups.flatMap((group) => group.properties.map((own) => measured(own, name)));
+      return [Math.min(...values), Math.max(...values)] as const;
+    }),
+  };
+}
+
+/** For each group what was made of the groups of other worlds. */
+export function leaveOneWorldOut<T>(
+  groups: readonly Group[],
+  make: (others: readonly Group[]) => T,
+): { readonly group: Group; readonly made: T }[] {
+  const made = new Map<string, T>();
+  return groups.map((group) => {
+    const known = made.get(group.world) ?? make(groups.filter(({ world }) => world !== group.world));
+    made.set(group.world, known);
+    return { group, made: known };
+  });
+}
+
+/** How far predictions of worlds left out lie from what was found there, and how far the mean of the others does. */
+export function errorLeftOut(groups: readonly Group[], make: (others: readonly Group[]) => Predictor) {
+  const tried = leaveOneWorldOut(groups, (others) => ({
+    predictor: make(others),
+    centre: mean(others.map(({ gain }) => gain)),
+  }));
+  return {
+    error: rootMeanSquare(
+      tried.flatMap(({ group, made }) => predictions(group, made.predictor).map((one) => group.gain - one)),
+    ),
+    naive: rootMeanSquare(tried.map(({ group, made }) => group.gain - made.centre)),
+  };
+}
+
+/** Of each data set of a group. */
+export function predictions(group: Group, { properties, fit }: Predictor): number[] {
+  return group.properties.map((own) => predict(fit, valuesOf(own, properties)));
+}
+
+/** What would have been said of data sets of worlds left out, and how often its sign was not that of their group. */
+export function recordOf(
+  groups: readonly Group[],
+  make: (others: readonly Group[]) => Predictor,
+): OutlookRecord & { readonly help: number; readonly hurt: number } {
+  const said = leaveOneWorldOut(groups, make).flatMap(({ group, made }) =>
+    group.properties.map((own) => ({ says: predictGain(own, made).says, gain: group.gain })),
+  );
+  const help = said.filter(({ says }) => says === 'help');
+  const hurt = said.filter(({ says }) => says === 'hurt');
+  return {
+    dataSets: said.length,
+    worlds: new Set(groups.map(({ world }) => world)).size,
+    told: help.length + hurt.length,
+    wrong: help.filter(({ gain }) => gain < 0).length + hurt.filter(({ gain }) => gain > 0).length,
+    help: help.length,
+    hurt: hurt.length,
+  };
+}
+
+function bestPair(groups: readonly Group[], names: readonly string[]): readonly string[] {
+  let best: { pair: readonly string[]; error: number } = { pair: [], error: Number.POSITIVE_INFINITY };
+  names.forEach((a, i) => {
+    for (const b of names.slice(i + 1)) {
+      const { error } = predictorOn([a, b], groups);
+      if (error < best.error) best = { pair: [a, b], error };
+    }
+  });
+  return best.pair;
+}
+
+function fitOf(groups: readonly Group[], names: readonly string[]) {
+  return leastSquares(
+    groups.map((group) => names.map((name) => mean(group.properties.map((own) => measured(own, name))))),
+    groups.map(({ gain }) => gain),
+    RIDGE,
+  );
+}
+
+function valuesOf(own: Properties, names: readonly string[]): number[] {
+  return names.map((name) => measured(own, name));
+}
+
+function measured(own: Properties, name: string): number {
+  const value = own[name];
+  if (value === null || value === undefined) throw new Error(`not measured: ${name}`);
+  return value;
+}
+
+function rootMeanSquare(values: readonly number[]): number {
+  return Math.sqrt(mean(values.map((value) => value ** 2)));
+}
