@@ -1,7 +1,8 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Outlook } from '../difficulty/outlook.ts';
-import type { WorldConfig } from '../lab/world.ts';
+import type { NamedWorld } from '../lab/study/replicate.ts';
+import { CONFLICT_HARD, NEUTRAL } from '../lab/study/worlds.ts';
 import { ANSWER_TOKENS, makeWorldFiles, type WorldFiles } from '../lab/world-files.ts';
 import { PACKAGE_DIR, VERSION } from '../pipeline/version.ts';
 import type { Comparison, ReportData } from '../report/data.ts';
@@ -26,22 +27,23 @@ interface DemoFlags {
 }
 
 interface DataSet {
+  /** Its run folder. */
   readonly name: string;
   readonly like: string;
-  readonly world: Omit<WorldConfig, 'seed'>;
+  readonly world: NamedWorld;
 }
 
-/** Two settings of one world, chosen for what the full lab found of them: docs/lab.md. */
+/** Two worlds of the lab, for what the full study found of them: docs/lab.md. */
 const DATA_SETS: readonly DataSet[] = [
   {
     name: 'conflict',
-    like: 'weak answers are the adorned ones, and most tasks are hard',
-    world: { conflict: 1.25, hardness: 0.8 },
+    like: 'weak answers are the adorned ones, and most tasks are beyond this model',
+    world: CONFLICT_HARD,
   },
   {
     name: 'neutral',
-    like: 'adornment says nothing of quality',
-    world: { conflict: 0, hardness: 0.5 },
+    like: 'adornment says nothing of quality, and the tasks are of all kinds',
+    world: NEUTRAL,
   },
 ];
 
@@ -138,7 +140,7 @@ async function run(flags: DemoFlags, outside: Outside): Promise<void> {
 /** Makes a data set, scores it, and says what is likely. */
 async function expect(set: DataSet, flags: DemoFlags, outside: Outside): Promise<Travelled> {
   const out = join(resolve(flags.out), set.name);
-  const modelDir = join(PACKAGE_DIR, 'assets', 'lab', 'base-m');
+  const modelDir = join(PACKAGE_DIR, 'assets', 'lab', 'base-s');
   const { seed, trainingSeeds, keep } = flags;
   const given = { seed, trainingSeeds, 'selection.keepFraction': keep, out, model: modelDir, ...SETTINGS };
   // Before anything is made: a wrong flag must not leave a folder behind.
@@ -146,7 +148,8 @@ async function expect(set: DataSet, flags: DemoFlags, outside: Outside): Promise
   openRun(out, { create: true, version: VERSION, command: outside.commandLine });
   const progress = createProgress({ quiet: flags.quiet === true });
   const context = stageContext(out, progress, outside.signal);
-  const world = { ...set.world, seed: checked.seed };
+  const { name: _, ...settings } = set.world;
+  const world = { ...settings, seed: checked.seed };
   const files = await makeWorldFiles(context, { modelDir, world, ...SCALE });
   progress.close();
   const config = loadConfig(null, {

@@ -21,13 +21,13 @@ export const effects: Study = {
   title: 'Side effects and their corrections',
   question:
     'What training on the easiest 80 % does to right answers, to hard families, style, length, ended answers and the chosen answers’ probability; which corrections keep the gain over all pairs and undo the damage. A correction “works” where it keeps at least 80 % of plain selection’s gain in win rate and loses at most a quarter of the right answers that plain selection loses, both against all pairs; where the gain’s own interval reaches 0, there is nothing to keep.',
-  sizes: { quick: ['s'], full: ['m'] },
+  sizes: { quick: ['s'], full: ['s'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
     const worlds = quick ? [CONFLICT_HARD] : [CONFLICT_HARD, CONFLICT];
     const cells = worlds.flatMap((world) =>
       range(seeds ?? (quick ? 2 : 5)).map(
-        (index): Cell => ({ study: 'effects', world, size: quick ? 's' : 'm', index, arms: armsOf }),
+        (index): Cell => ({ study: 'effects', world, size: 's', index, arms: armsOf }),
       ),
     );
     return conclude(worlds, await runCells(lab, cells));

@@ -24,21 +24,20 @@ export const harm: Study = {
   title: 'Difficult pairs hurt',
   question:
     'The easiest share of the pairs against all of them and against as many random ones, in four worlds; learning rate and β tuned for all pairs and left, then each arm tuned for itself; at equal steps; at a constant rate. “Hurt” where the easiest 80 % beat all pairs and as many random ones, both at 5 % after Holm’s correction over the study; “help” where they lose to both.',
-  sizes: { quick: ['s'], full: ['m'] },
+  sizes: { quick: ['s'], full: ['s'] },
   async run(lab, options) {
     const quick = options.extent === 'quick';
     const worlds = quick ? [CONFLICT_HARD, NEUTRAL] : [CONFLICT_HARD, CONFLICT, NEUTRAL, ON_POLICY];
-    const size = quick ? 's' : 'm';
     const betas = quick
       ? new Map(worlds.map((world) => [world.name, LAB_BETA]))
-      : await chooseBetas(lab, worlds, size);
+      : await chooseBetas(lab, worlds);
     const replicates = range(options.seeds ?? (quick ? 3 : 5));
     const cells = worlds.flatMap((world) =>
       replicates.map(
         (index): Cell => ({
           study: 'harm',
           world,
-          size,
+          size: 's',
           index,
           beta: betas.get(world.name) ?? LAB_BETA,
           arms: quick ? quickArms : fullArms,
@@ -51,13 +50,11 @@ export const harm: Study = {
 };
 
 /** β with the best tuned win rate of the arm of all pairs, in the first replicate. */
-async function chooseBetas(
-  lab: Lab,
-  worlds: readonly NamedWorld[],
-  size: 's' | 'm',
-): Promise<Map<string, number>> {
+async function chooseBetas(lab: Lab, worlds: readonly NamedWorld[]): Promise<Map<string, number>> {
   const cells = worlds.flatMap((world) =>
-    BETAS.map((beta): Cell => ({ study: 'harm-beta', world, size, index: 0, beta, arms: (r) => [full(r)] })),
+    BETAS.map(
+      (beta): Cell => ({ study: 'harm-beta', world, size: 's', index: 0, beta, arms: (r) => [full(r)] }),
+    ),
   );
   const summaries = await runCells(lab, cells);
   return new Map(

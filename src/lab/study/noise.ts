@@ -30,7 +30,7 @@ export const noise: Study = {
   title: 'Noise is another thing',
   question:
     'The same comparison with 0, 10 and 20 % of the labels flipped, beside an arm that leaves out exactly those; and whether pairs that held-out models order against their label beyond chance (“against”) are the flipped ones: precision and recall.',
-  sizes: { quick: ['s'], full: ['m'] },
+  sizes: { quick: ['s'], full: ['s'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
     const kinds = quick ? [ALIGNED] : [CONFLICT, ALIGNED, ON_POLICY];
@@ -48,7 +48,7 @@ export const noise: Study = {
         (index): Cell => ({
           study: 'noise',
           world,
-          size: quick ? 's' : 'm',
+          size: 's',
           index,
           arms: (replicate) => armsOf(replicate, quick ? [0.8] : SHARES),
           look: detection,

@@ -1,11 +1,14 @@
 import type { NamedWorld } from './replicate.ts';
 
-/** Style and correctness disagree, and half of the families are hard: what the first study's U40 is, and harder. */
+/**
+ * Style and correctness disagree, and the tasks are beyond a small model: it answers 29 % of them rightly (s; m 49 %).
+ * What the first study's U40 is, and harder.
+ */
 export const CONFLICT_HARD: NamedWorld = {
   name: 'conflict, hard',
   source: 'mixed',
   conflict: 1.25,
-  hardness: 0.8,
+  hardness: 1,
 };
 /** The first study's main world, U40. */
 export const CONFLICT: NamedWorld = { name: 'conflict', source: 'mixed', conflict: 1, hardness: 0.5 };
