@@ -22,18 +22,14 @@ export function sweptArms(replicate: Replicate): LabArm[] {
 /** Four worlds that differ most: enough for a look. */
 const QUICK = ['mixed c1.25 h0.8', 'mixed c0 h0.5', 'mixed c-1 h0.5', 'on-policy h0.5'];
 
-/** All worlds with the smallest model, every third one with the next. */
+/** All worlds with the smallest model, two replicates of each; every third one with the next, once. */
 export function runSweep(lab: Lab, extent: Extent, seeds: number | null): Promise<CellSummary[]> {
   const quick = extent === 'quick';
   const worlds = SWEEP.filter(({ name }) => !quick || QUICK.includes(name));
   const cells = worlds.flatMap((world, i) => [
-    ...range(seeds ?? (quick ? 2 : 3)).map(
-      (index): Cell => ({ study: 'sweep', world, size: 's', index, arms: sweptArms }),
-    ),
+    ...range(seeds ?? 2).map((index): Cell => ({ study: 'sweep', world, size: 's', index, arms: sweptArms })),
     ...(!quick && i % 3 === 0
-      ? range(Math.min(2, seeds ?? 2)).map(
-          (index): Cell => ({ study: 'sweep', world, size: 'm', index, arms: sweptArms }),
-        )
+      ? [{ study: 'sweep', world, size: 'm', index: 0, arms: sweptArms } satisfies Cell]
       : []),
   ]);
   return runCells(lab, cells);
