@@ -18,6 +18,7 @@ const groups: Group[] = Array.from({ length: 24 }, (_, i) => {
     world: `w${i % 12}`,
     properties: [{ a, b, c }],
     gain: 0.1 * a - 0.1 * b + 0.002 * (random.uniform() - 0.5),
+    gainVariance: 0,
   };
 });
 
@@ -31,6 +32,17 @@ it('finds what the gain comes from, and predicts worlds left out by it', () => {
   const { error, naive } = errorLeftOut(groups, (others) => predictorOn(['a', 'b'], others));
   expect(error).toBeLessThan(naive / 4);
   expect(errorLeftOut(groups, (others) => predictorOn(['c'], others)).error).toBeGreaterThan(naive / 2);
+});
+
+it('does not take for its own what replicates differ by, but never more than half of it', () => {
+  const seen = predictorOn(['a', 'b'], groups).error;
+  const noisy = (share: number) =>
+    predictorOn(
+      ['a', 'b'],
+      groups.map((group) => ({ ...group, gainVariance: share * seen ** 2 })),
+    ).error;
+  expect(noisy(0.36) / seen).toBeCloseTo(0.8, 10);
+  expect(noisy(2) / seen).toBeCloseTo(0.5, 10);
 });
 
 it('never shows a world what was made with it', () => {

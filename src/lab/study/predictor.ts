@@ -13,8 +13,10 @@ export interface Group {
   readonly world: string;
   /** Of each data set. */
   readonly properties: readonly Properties[];
-  /** Win rate, easiest 80 % − all pairs, the mean of the replicates; 0.01 for a point. */
+  /** What leaving out the hardest pairs gained in win rate, the mean of the replicates; 0.01 for a point. */
   readonly gain: number;
+  /** Variance of that mean between replicates: what no predictor can know. */
+  readonly gainVariance: number;
 }
 
 /** Of standardised columns, for some forty groups: enough to keep two nearly equal ones from fighting. */
@@ -29,12 +31,12 @@ export function makePredictor(groups: readonly Group[], names: readonly string[]
 export function predictorOn(properties: readonly string[], groups: readonly Group[]): Predictor {
   const errors = leaveOneWorldOut(groups, (others) => fitOf(others, properties)).flatMap(
     ({ group, made: fit }) =>
-      group.properties.map((own) => group.gain - predict(fit, valuesOf(own, properties))),
+      group.properties.map((own) => group.gain - predict(fit, measuredOf(own, properties))),
   );
   return {
     properties,
     fit: fitOf(groups, properties),
-    error: rootMeanSquare(errors),
+    error: ownError(rootMeanSquare(errors), groups),
     ranges: properties.map((name) => {
       const values = groups.flatMap((group) => group.properties.map((own) => measured(own, name)));
       return [Math.min(...values), Math.max(...values)] as const;
@@ -62,16 +64,19 @@ export function errorLeftOut(groups: readonly Group[], make: (others: readonly G
     centre: mean(others.map(({ gain }) => gain)),
   }));
   return {
-    error: rootMeanSquare(
-      tried.flatMap(({ group, made }) => predictions(group, made.predictor).map((one) => group.gain - one)),
+    error: ownError(
+      rootMeanSquare(
+        tried.flatMap(({ group, made }) => predictions(group, made.predictor).map((one) => group.gain - one)),
+      ),
+      groups,
     ),
-    naive: rootMeanSquare(tried.map(({ group, made }) => group.gain - made.centre)),
+    naive: ownError(rootMeanSquare(tried.map(({ group, made }) => group.gain - made.centre)), groups),
   };
 }
 
 /** Of each data set of a group. */
 export function predictions(group: Group, { properties, fit }: Predictor): number[] {
-  return group.properties.map((own) => predict(fit, valuesOf(own, properties)));
+  return group.properties.map((own) => predict(fit, measuredOf(own, properties)));
 }
 
 /** What would have been said of data sets of worlds left out, and how often its sign was not that of their group. */
@@ -94,6 +99,15 @@ export function recordOf(
   };
 }
 
+/** An error is never taken for less than this share of what was seen: variances of a few replicates are rough. */
+const LEAST_OWN = 0.5;
+
+/** √(e² − s²): the error in what a gain is on average, without that of measuring it with a few replicates. */
+function ownError(seen: number, groups: readonly Group[]): number {
+  const measuring = mean(groups.map(({ gainVariance }) => gainVariance));
+  return Math.max(LEAST_OWN * seen, Math.sqrt(Math.max(0, seen ** 2 - measuring)));
+}
+
 function bestPair(groups: readonly Group[], names: readonly string[]): readonly string[] {
   let best: { pair: readonly string[]; error: number } = { pair: [], error: Number.POSITIVE_INFINITY };
   names.forEach((a, i) => {
@@ -113,7 +127,7 @@ function fitOf(groups: readonly Group[], names: readonly string[]) {
   );
 }
 
-function valuesOf(own: Properties, names: readonly string[]): number[] {
+function measuredOf(own: Properties, names: readonly string[]): number[] {
   return names.map((name) => measured(own, name));
 }
 
