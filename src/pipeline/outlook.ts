@@ -14,8 +14,12 @@ export function profileOf(
   return difficultyProfile(difficulties, scores, lengthsOf(pool));
 }
 
-/** Whether leaving out the hardest pairs is likely to help here, by the rule that the full lab found. */
+/** The rule that the full lab found. */
+export function outlookRule(): OutlookRule {
+  return readJson(join(PACKAGE_DIR, 'assets', 'lab', 'outlook.json')) as OutlookRule;
+}
+
+/** Whether leaving out the hardest pairs is likely to help here. */
 export function outlookOf(profile: DifficultyProfile): Outlook {
-  const rule = readJson(join(PACKAGE_DIR, 'assets', 'lab', 'outlook.json')) as OutlookRule;
-  return outlook(profile, rule);
+  return outlook(profile, outlookRule());
 }

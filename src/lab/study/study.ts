@@ -83,14 +83,16 @@ export interface Study {
   run(lab: Lab, options: StudyOptions): Promise<StudyResult>;
 }
 
-/** "+1.2 [−0.3, +2.7]": points of a share, with the interval; a dash for what is not known. */
-export function points(claim: Pick<Claim, 'value' | 'low' | 'high'>): string {
-  const one = (value: number | null) => {
-    if (value === null || !Number.isFinite(value)) return '–';
-    const text = Math.abs(100 * value).toFixed(1);
-    return text === '0.0' ? text : `${value < 0 ? '−' : '+'}${text}`;
-  };
-  return `${one(claim.value)} [${one(claim.low)}, ${one(claim.high)}]`;
+/** "+1.2": points of a share; a dash for what is not known. */
+export function signedPoints(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return '–';
+  const text = Math.abs(100 * value).toFixed(1);
+  return text === '0.0' ? text : `${value < 0 ? '−' : '+'}${text}`;
+}
+
+/** "+1.2 [−0.3, +2.7]": points of a share, with the interval. */
+export function points({ value, low, high }: Pick<Claim, 'value' | 'low' | 'high'>): string {
+  return `${signedPoints(value)} [${signedPoints(low)}, ${signedPoints(high)}]`;
 }
 
 /** "71.9": percent. */

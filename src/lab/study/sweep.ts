@@ -19,8 +19,8 @@ export function sweptArms(replicate: Replicate): LabArm[] {
   ];
 }
 
-/** Four worlds that differ most: enough for a look. */
-const QUICK = ['mixed c1.25 h0.8', 'mixed c0 h0.5', 'mixed c-1 h0.5', 'on-policy h0.5'];
+/** Four worlds that differ most, three of them the other quick studies' own: enough for a look. */
+const QUICK = ['mixed c1.25 h1', 'mixed c0 h0.5', 'mixed c-1 h0.5', 'on-policy h0.5'];
 
 /** All worlds with the smallest model, two replicates of each; every third one with the next, once. */
 export function runSweep(lab: Lab, extent: Extent, seeds: number | null): Promise<CellSummary[]> {
