@@ -54,7 +54,7 @@ function autoShare(cell: CellSummary): number {
   return autoKeep(SWEPT.map(tried), tried(1), cell.index).keepFraction;
 }
 
-export function winAt(cell: CellSummary, tau: number): number {
+function winAt(cell: CellSummary, tau: number): number {
   return armIn(cell, shareName(tau)).winRate;
 }
 
