@@ -15,6 +15,11 @@ interface Difference {
   readonly label?: string;
 }
 
+/** The same arm in several orders: at a good rate one training may lie ten points below the next of the same pairs. */
+export function inOrders(count: number, arm: (difference: { readonly repeat: number }) => LabArm): LabArm[] {
+  return Array.from({ length: count }, (_, repeat) => arm({ repeat }));
+}
+
 /** All pairs, shuffled. */
 export function full(replicate: Replicate, difference: Difference = {}): LabArm {
   return armOf(replicate, 'full', ids(replicate.scored.difficulties), difference);
@@ -65,9 +70,9 @@ export function armOf(
   pairs: readonly string[],
   { sorted = false, repeat = 0, hyper, label }: Difference = {},
 ): LabArm {
-  const name = [kind, ...(sorted ? ['sorted'] : []), ...(label === undefined ? [] : [label])].join(', ');
   return {
-    name: repeat === 0 ? name : `${name} #${repeat}`,
+    name: [kind, ...(sorted ? ['sorted'] : []), ...(label === undefined ? [] : [label])].join(', '),
+    order: repeat,
     ids: pairs,
     // The same for all arms: a difference between two of them is then not one of luck in the shuffling alone.
     shuffleSeed: sorted ? null : seedOf(replicate, `order ${repeat}`),

@@ -4,7 +4,7 @@ import { quantile } from 'simple-statistics';
 import { Random } from '../../base/random.ts';
 import type { DifficultyRow } from '../../difficulty/scores.ts';
 import type { BaseSize } from '../base.ts';
-import { armOf, easiest, full, percent } from './arms.ts';
+import { armOf, easiest, full, inOrders, percent } from './arms.ts';
 import { type Cell, type CellSummary, runCells } from './cells.ts';
 import { armIn, Claims, differences } from './claims.ts';
 import { mean } from './outcome.ts';
@@ -14,6 +14,8 @@ import { direction, type Figure, points, type Study, share, type Table } from '.
 import { CONFLICT, CONFLICT_HARD } from './worlds.ts';
 
 const SHARES = [0.3, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
+/** Trainings of each share; the larger the model, the dearer they are. */
+const ORDERS: Readonly<Record<BaseSize, number>> = { s: 3, m: 2, l: 2, xl: 1 };
 const QUICK_SHARES = [0.5, 0.8] as const;
 /** Shares at which a smaller model's difficulty is tried on a larger one. */
 const TRANSFERRED = [0.5, 0.8] as const;
@@ -47,13 +49,17 @@ export const capacity: Study = {
             }),
           ),
       );
-    const own = (replicate: Replicate) => [full(replicate), ...shares.map((tau) => easiest(replicate, tau))];
+    const orders = quick ? { s: 1, m: 1, l: 1, xl: 1 } : ORDERS;
+    const own = (size: BaseSize) => (replicate: Replicate) => [
+      ...inOrders(orders[size], (order) => full(replicate, order)),
+      ...shares.flatMap((tau) => inOrders(orders[size], (order) => easiest(replicate, tau, order))),
+    ];
     // The smallest first: the larger ones are also given its order.
     const small = await runCells(
       lab,
       cellsOf(
         (size) => size === 's',
-        () => own,
+        ({ size }) => own(size),
       ),
     );
     const orderOf = (world: NamedWorld, index: number) =>
@@ -65,9 +71,9 @@ export const capacity: Study = {
       lab,
       cellsOf(
         (size) => size !== 's',
-        ({ world, index }) =>
+        ({ world, size, index }) =>
           (replicate) => [
-            ...own(replicate),
+            ...own(size)(replicate),
             ...TRANSFERRED.map((tau) => foreign(replicate, tau, orderOf(world, index))),
           ],
       ),

@@ -27,7 +27,7 @@ import {
  * Raised when a study would ask other things of the same cell, so that summaries of an earlier one are not taken for
  * those of this. (What the units hold is known by its own inputs.)
  */
-const LAB_VERSION = 4;
+const LAB_VERSION = 5;
 
 /** One replicate of a world for a model, the arms that are tried on it, and what else is looked at. */
 export interface Cell {

@@ -1,6 +1,6 @@
 import { holm, type MeanInterval, meanInterval } from '../../stats/student-t.ts';
 import type { CellSummary } from './cells.ts';
-import type { ArmOutcome } from './outcome.ts';
+import { type ArmNumbers, type ArmOutcome, meanOutcome } from './outcome.ts';
 
 /** A statement with a number, from independent replicates. */
 export interface Claim {
@@ -58,11 +58,16 @@ function known(bound: number): number | null {
   return Number.isFinite(bound) ? bound : null;
 }
 
-/** An arm's numbers of a cell. */
-export function armIn(cell: CellSummary, name: string): ArmOutcome {
-  const found = cell.arms.find((arm) => arm.name === name);
-  if (found === undefined) throw new Error(`no arm ${name} in ${cell.world.name}, ${cell.size}`);
+/** An arm's trainings, one for each order. */
+export function ordersIn(cell: CellSummary, name: string): readonly ArmOutcome[] {
+  const found = cell.arms.filter((arm) => arm.name === name);
+  if (found.length === 0) throw new Error(`no arm ${name} in ${cell.world.name}, ${cell.size}`);
   return found;
+}
+
+/** An arm's numbers of a cell, the mean over its orders. */
+export function armIn(cell: CellSummary, name: string): ArmNumbers {
+  return meanOutcome(ordersIn(cell, name));
 }
 
 /** a − b in each replicate. */
@@ -70,7 +75,7 @@ export function differences(
   cells: readonly CellSummary[],
   a: string,
   b: string,
-  value: (arm: ArmOutcome) => number = ({ winRate }) => winRate,
+  value: (arm: ArmNumbers) => number = ({ winRate }) => winRate,
 ): number[] {
   return cells.map((cell) => value(armIn(cell, a)) - value(armIn(cell, b)));
 }

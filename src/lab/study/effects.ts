@@ -3,10 +3,10 @@ import type { Hyper } from '../../pipeline/units.ts';
 import { keep } from '../../select/keep.ts';
 import { lengthStrata, type Strata } from '../../select/strata.ts';
 import { meanInterval } from '../../stats/student-t.ts';
-import { armOf, easiest, full, random } from './arms.ts';
+import { armOf, easiest, full, inOrders, random } from './arms.ts';
 import { type Cell, type CellSummary, runCells } from './cells.ts';
 import { armIn, Claims, differences } from './claims.ts';
-import { type ArmOutcome, mean } from './outcome.ts';
+import { type ArmNumbers, mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
 import { points, type Study, share, type Table } from './study.ts';
@@ -27,48 +27,56 @@ export const effects: Study = {
     const worlds = quick ? [CONFLICT_HARD] : [CONFLICT_HARD, CONFLICT];
     const cells = worlds.flatMap((world) =>
       range(seeds ?? (quick ? 2 : 5)).map(
-        (index): Cell => ({ study: 'effects', world, size: 's', index, arms: armsOf }),
+        (index): Cell => ({
+          study: 'effects',
+          world,
+          size: 's',
+          index,
+          arms: (r) => armsOf(r, quick ? 1 : 2),
+        }),
       ),
     );
     return conclude(worlds, await runCells(lab, cells));
   },
 };
 
-function armsOf(replicate: Replicate): LabArm[] {
+/** Each arm in so many orders; the two that all are compared with in one more. */
+function armsOf(replicate: Replicate, orders: number): LabArm[] {
   const { hyper } = replicate.scored;
-  const loss = (label: string, change: Partial<Hyper>, of = easiest) =>
-    of(replicate, KEPT, { hyper: change, label });
+  const corrected = (label: string, change: Partial<Hyper>, of = easiest) =>
+    inOrders(orders, (order) => of(replicate, KEPT, { hyper: change, label, ...order }));
+  const whole = (anchorWeight: number) =>
+    inOrders(orders, (order) =>
+      full(replicate, { hyper: { anchorWeight }, label: `anchor ${anchorWeight}`, ...order }),
+    );
   return [
-    full(replicate),
-    easiest(replicate, KEPT),
-    random(replicate, KEPT),
-    within(replicate, 'within length', lengthStrata(lengthsOf(replicate.prepared.pool))),
-    within(replicate, 'within family', familyStrata(replicate)),
-    loss('LD-DPO 0.5', { loss: 'ld-dpo', lossAlpha: 0.5 }),
-    loss('LD-DPO 0', { loss: 'ld-dpo', lossAlpha: 0 }),
-    loss('R-DPO 0.05', { loss: 'r-dpo', lossAlpha: 0.05 }),
-    loss('R-DPO 0.2', { loss: 'r-dpo', lossAlpha: 0.2 }),
-    loss('SamPO', { loss: 'sampo' }),
-    loss('anchor 0.1', { anchorWeight: 0.1 }),
-    loss('anchor 1', { anchorWeight: 1 }),
-    full(replicate, { hyper: { anchorWeight: 0.1 }, label: 'anchor 0.1' }),
-    full(replicate, { hyper: { anchorWeight: 1 }, label: 'anchor 1' }),
-    loss('rate × 0.3', { learningRate: hyper.learningRate * 0.3 }),
-    loss('β × 3', { beta: hyper.beta * 3 }),
-    loss('half of the dropped back', {}, (r, _share, difference) => halfBack(r, difference)),
+    ...inOrders(orders + 1, (order) => full(replicate, order)),
+    ...inOrders(orders + 1, (order) => easiest(replicate, KEPT, order)),
+    ...inOrders(orders, (order) => random(replicate, KEPT, order)),
+    ...within(replicate, 'within length', lengthStrata(lengthsOf(replicate.prepared.pool)), orders),
+    ...within(replicate, 'within family', familyStrata(replicate), orders),
+    ...corrected('LD-DPO 0.5', { loss: 'ld-dpo', lossAlpha: 0.5 }),
+    ...corrected('LD-DPO 0', { loss: 'ld-dpo', lossAlpha: 0 }),
+    ...corrected('R-DPO 0.05', { loss: 'r-dpo', lossAlpha: 0.05 }),
+    ...corrected('R-DPO 0.2', { loss: 'r-dpo', lossAlpha: 0.2 }),
+    ...corrected('SamPO', { loss: 'sampo' }),
+    ...corrected('anchor 0.03', { anchorWeight: 0.03 }),
+    ...corrected('anchor 0.1', { anchorWeight: 0.1 }),
+    ...corrected('anchor 0.3', { anchorWeight: 0.3 }),
+    ...corrected('anchor 1', { anchorWeight: 1 }),
+    ...whole(0.1),
+    ...whole(1),
+    ...corrected('rate × 0.3', { learningRate: hyper.learningRate * 0.3 }),
+    ...corrected('β × 3', { beta: hyper.beta * 3 }),
+    ...corrected('half of the dropped back', {}, (r, _share, difference) => halfBack(r, difference)),
   ];
 }
 
 /** The easiest share within each stratum. */
-function within(replicate: Replicate, label: string, strata: Strata): LabArm {
+function within(replicate: Replicate, label: string, strata: Strata, orders: number): LabArm[] {
   const options = { keepFraction: KEPT, direction: 'easiest', seed: 0 } as const;
-  const kept = keep(replicate.scored.difficulties, options, strata);
-  return armOf(
-    replicate,
-    PLAIN,
-    kept.map(({ id }) => id),
-    { label },
-  );
+  const ids = keep(replicate.scored.difficulties, options, strata).map(({ id }) => id);
+  return inOrders(orders, (order) => armOf(replicate, PLAIN, ids, { label, ...order }));
 }
 
 /** A floor for each family: the same share of it is kept. */
@@ -77,7 +85,10 @@ function familyStrata({ pairs }: Replicate): Strata {
 }
 
 /** The easiest, and of those left out every second at random: less of the same medicine. */
-function halfBack(replicate: Replicate, difference: { readonly label?: string } = {}): LabArm {
+function halfBack(
+  replicate: Replicate,
+  difference: { readonly label?: string; readonly repeat?: number } = {},
+): LabArm {
   const kept = easiest(replicate, KEPT).ids;
   const known = new Set(kept);
   const dropped = random(replicate, 1).ids.filter((id) => !known.has(id));
@@ -89,8 +100,8 @@ function conclude(worlds: readonly NamedWorld[], cells: readonly CellSummary[]) 
   const of = (world: NamedWorld) => cells.filter((cell) => cell.world.name === world.name);
   const names = [...new Set(cells.flatMap(({ arms }) => arms.map(({ name }) => name)))];
   const corrections = names.filter((name) => name !== 'full' && name !== PLAIN && !name.startsWith('random'));
-  const correct = (arm: ArmOutcome) => arm.correct;
-  const hard = (arm: ArmOutcome) => arm.correctByLevel[2] ?? 0;
+  const correct = (arm: ArmNumbers) => arm.correct;
+  const hard = (arm: ArmNumbers) => arm.correctByLevel[2] ?? 0;
   const verdicts: string[] = [];
   const tables = worlds.map((world): Table => {
     const own = of(world);
@@ -191,8 +202,8 @@ function startRow(cells: readonly CellSummary[]): string[] {
 
 function row(cells: readonly CellSummary[], name: string): string[] {
   const arms = cells.map((cell) => armIn(cell, name));
-  const of = (value: (arm: ArmOutcome) => number) => mean(arms.map(value));
-  const difference = (value: (arm: ArmOutcome) => number) =>
+  const of = (value: (arm: ArmNumbers) => number) => mean(arms.map(value));
+  const difference = (value: (arm: ArmNumbers) => number) =>
     name === 'full' ? '–' : points(meanInterval(differences(cells, name, 'full', value)));
   return [
     name,

@@ -1,12 +1,13 @@
+import { sampleStandardDeviation as standardDeviation } from 'simple-statistics';
 import type { Json } from '../../base/hash.ts';
 import { marginOf } from '../../difficulty/scores.ts';
 import { lengthsOf } from '../../pipeline/prepare.ts';
 import { planArm } from '../../select/arms.ts';
 import { meanInterval } from '../../stats/student-t.ts';
-import { armOf, easiest, full, hardest, lowest, percent, random } from './arms.ts';
+import { armOf, easiest, full, hardest, inOrders, lowest, percent, random } from './arms.ts';
 import { type Cell, type CellSummary, type Lab, runCells } from './cells.ts';
-import { armIn, Claims, differences } from './claims.ts';
-import { type ArmOutcome, mean } from './outcome.ts';
+import { armIn, Claims, differences, ordersIn } from './claims.ts';
+import { type ArmNumbers, mean } from './outcome.ts';
 import { LAB_BETA, type LabArm, type NamedWorld, type Replicate } from './replicate.ts';
 import { range } from './stability.ts';
 import { direction, type Figure, points, type Study, share, type Table } from './study.ts';
@@ -17,6 +18,9 @@ const BETAS = [0.03, 0.1, 0.3] as const;
 /** Rates that an arm may be tuned to for itself, as factors of the arm of all pairs' own. */
 const OWN_RATES = [0.3, 3] as const;
 const TUNED = [0.5, 0.8] as const;
+/** Trainings of each arm that a verdict rests on, and of each at a rate of its own. */
+const MAIN_ORDERS = 3;
+const OWN_ORDERS = 2;
 
 /** Do difficult pairs hurt? (paper, section 4, Figs. 1 and 3) */
 export const harm: Study = {
@@ -40,7 +44,7 @@ export const harm: Study = {
           size: 's',
           index,
           beta: betas.get(world.name) ?? LAB_BETA,
-          arms: quick ? quickArms : fullArms,
+          arms: quick ? (replicate) => mainArms(replicate, 1) : fullArms,
         }),
       ),
     );
@@ -69,12 +73,13 @@ async function chooseBetas(lab: Lab, worlds: readonly NamedWorld[]): Promise<Map
   );
 }
 
-function quickArms(replicate: Replicate): LabArm[] {
+/** What the verdicts rest on, each in so many orders; and what they are seen beside. */
+function mainArms(replicate: Replicate, orders: number): LabArm[] {
   return [
-    full(replicate),
-    ...[0.5, 0.8].map((share) => easiest(replicate, share)),
+    ...inOrders(orders, (order) => full(replicate, order)),
+    ...TUNED.flatMap((share) => inOrders(orders, (order) => easiest(replicate, share, order))),
+    ...TUNED.flatMap((share) => inOrders(orders, (order) => random(replicate, share, order))),
     easiest(replicate, 0.8, { sorted: true }),
-    ...[0.5, 0.8].map((share) => random(replicate, share)),
     hardest(replicate, 0.5),
   ];
 }
@@ -83,8 +88,7 @@ function fullArms(replicate: Replicate): LabArm[] {
   const { hyper } = replicate.scored;
   const constant = { hyper: { schedule: 'constant' as const }, label: 'constant rate' };
   return [
-    ...quickArms(replicate),
-    full(replicate, { repeat: 1 }),
+    ...mainArms(replicate, MAIN_ORDERS),
     ...SHARES.filter((share) => share !== 0.5 && share !== 0.8).map((share) => easiest(replicate, share)),
     hardest(replicate, 0.2),
     random(replicate, 0.2),
@@ -99,11 +103,11 @@ function fullArms(replicate: Replicate): LabArm[] {
     random(replicate, 0.5, { hyper: { epochs: 2 }, label: 'equal steps' }),
     ...OWN_RATES.flatMap((factor) => {
       const own = { hyper: { learningRate: hyper.learningRate * factor }, label: `rate × ${factor}` };
-      return [
-        full(replicate, own),
-        random(replicate, 0.8, own),
-        ...TUNED.map((s) => easiest(replicate, s, own)),
-      ];
+      return inOrders(OWN_ORDERS, (order) => full(replicate, { ...own, ...order })).concat(
+        ...TUNED.map((kept) =>
+          inOrders(OWN_ORDERS, (order) => easiest(replicate, kept, { ...own, ...order })),
+        ),
+      );
     }),
   ];
 }
@@ -160,6 +164,10 @@ function conclude(
       differences(of(world), 'easiest 80 %', 'full', ({ correct }) => correct),
     );
     if (quick) continue;
+    claims.mean(
+      `${world.name}: standard deviation of the win rate between orders of all pairs`,
+      of(world).map((cell) => standardDeviation(ordersIn(cell, 'full').map(({ winRate }) => winRate))),
+    );
     test(world, 'easiest 50 %', 'length-matched 50 %');
     test(world, 'easiest 50 %, equal steps', 'full');
     test(world, 'easiest 80 %, constant rate', 'full, constant rate');
@@ -233,14 +241,17 @@ function conclude(
 }
 
 /** The arm at the rate that won most on the tuning prompts. */
-export function ownRate(cell: CellSummary, name: string): ArmOutcome {
-  const tried = cell.arms.filter((arm) => arm.name === name || arm.name.startsWith(`${name}, rate ×`));
-  return tried.reduce((best, arm) => (arm.tuning.winRate > best.tuning.winRate ? arm : best));
+export function ownRate(cell: CellSummary, name: string): ArmNumbers {
+  const names = new Set(cell.arms.map((arm) => arm.name));
+  const tried = [...names].filter((one) => one === name || one.startsWith(`${name}, rate ×`));
+  return tried
+    .map((one) => armIn(cell, one))
+    .reduce((best, arm) => (arm.tuning.winRate > best.tuning.winRate ? arm : best));
 }
 
 function armRow(cells: readonly CellSummary[], name: string): string[] {
   const arms = cells.map((cell) => armIn(cell, name));
-  const of = (value: (arm: ArmOutcome) => number) => share(mean(arms.map(value)));
+  const of = (value: (arm: ArmNumbers) => number) => share(mean(arms.map(value)));
   return [
     name,
     String(arms[0]?.pairs),

@@ -2,8 +2,8 @@ import { autoKeep } from '../../select/auto-keep.ts';
 import { meanInterval, pooledDeviation } from '../../stats/student-t.ts';
 import { percent } from './arms.ts';
 import type { CellSummary } from './cells.ts';
-import { armIn } from './claims.ts';
-import { mean } from './outcome.ts';
+import { ordersIn } from './claims.ts';
+import { type ArmOutcome, mean } from './outcome.ts';
 import { points, type Table } from './study.ts';
 import { SWEPT } from './sweep.ts';
 
@@ -49,13 +49,18 @@ export function keptByAuto(
 function autoShare(cell: CellSummary): number {
   const tried = (keepFraction: number) => ({
     keepFraction,
-    wins: [Array.from(armIn(cell, shareName(keepFraction)).tuning.wins, (digit) => Number(digit) / 2)],
+    wins: [Array.from(first(cell, keepFraction).tuning.wins, (digit) => Number(digit) / 2)],
   });
   return autoKeep(SWEPT.map(tried), tried(1), cell.index).keepFraction;
 }
 
+/** One training of each share, that of all pairs too: what a user would have chosen among. */
+function first(cell: CellSummary, tau: number): ArmOutcome {
+  return ordersIn(cell, shareName(tau))[0] as ArmOutcome;
+}
+
 function winAt(cell: CellSummary, tau: number): number {
-  return armIn(cell, shareName(tau)).winRate;
+  return first(cell, tau).winRate;
 }
 
 export function shareName(tau: number): string {

@@ -2,7 +2,7 @@ import type { Json } from '../../base/hash.ts';
 import { suspicions } from '../../difficulty/suspicion.ts';
 import { rankAverage } from '../../stats/rank.ts';
 import { meanInterval } from '../../stats/student-t.ts';
-import { armOf, ascending, easiest, full, percent, random } from './arms.ts';
+import { armOf, ascending, easiest, full, inOrders, percent, random } from './arms.ts';
 import { type Cell, type CellSummary, runCells } from './cells.ts';
 import { armIn, Claims, differences } from './claims.ts';
 import { mean } from './outcome.ts';
@@ -50,7 +50,7 @@ export const noise: Study = {
           world,
           size: 's',
           index,
-          arms: (replicate) => armsOf(replicate, quick ? [0.8] : SHARES),
+          arms: (replicate) => armsOf(replicate, quick ? [0.8] : SHARES, quick ? 1 : 2),
           look: detection,
         }),
       ),
@@ -59,15 +59,15 @@ export const noise: Study = {
   },
 };
 
-function armsOf(replicate: Replicate, shares: readonly number[]): LabArm[] {
+function armsOf(replicate: Replicate, shares: readonly number[], orders: number): LabArm[] {
   const sound = ascending(replicate)
     .map(({ id }) => id)
     .filter((id) => replicate.pairs.get(id)?.meta.flipped === false);
   return [
-    full(replicate),
-    ...shares.map((tau) => easiest(replicate, tau)),
+    ...inOrders(orders, (order) => full(replicate, order)),
+    ...shares.flatMap((tau) => inOrders(orders, (order) => easiest(replicate, tau, order))),
     random(replicate, 0.8),
-    armOf(replicate, 'unflipped only', sound),
+    ...inOrders(orders, (order) => armOf(replicate, 'unflipped only', sound, order)),
   ];
 }
 

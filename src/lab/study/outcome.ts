@@ -20,8 +20,10 @@ export interface Outcome {
   readonly wins: string;
 }
 
+/** Of one training. */
 export interface ArmOutcome extends Outcome {
   readonly name: string;
+  readonly order: number;
   readonly pairs: number;
   readonly steps: number;
   /** On the tuning prompts: what a choice may be made on. */
@@ -31,6 +33,47 @@ export interface ArmOutcome extends Outcome {
   /** Mean change of the chosen completion's log-probability per token, held-out pairs, nats. */
   readonly chosenChangeNats: number;
   readonly losses: readonly number[];
+}
+
+/** Of an arm, whatever the number of its trainings. */
+export interface ArmNumbers
+  extends Pick<
+    ArmOutcome,
+    | 'name'
+    | 'pairs'
+    | 'steps'
+    | 'winRate'
+    | 'correct'
+    | 'style'
+    | 'lengthTokens'
+    | 'ended'
+    | 'correctByLevel'
+    | 'heldOutAccuracy'
+    | 'heldOutLossNats'
+    | 'chosenChangeNats'
+  > {
+  readonly tuning: Pick<ArmOutcome['tuning'], 'winRate' | 'correct'>;
+}
+
+/** The means over an arm's trainings, of which there is one at least. */
+export function meanOutcome(orders: readonly ArmOutcome[]): ArmNumbers {
+  const of = (value: (outcome: ArmOutcome) => number) => mean(orders.map(value));
+  const { name, pairs, steps, correctByLevel } = orders[0] as ArmOutcome;
+  return {
+    name,
+    pairs,
+    steps,
+    winRate: of(({ winRate }) => winRate),
+    correct: of(({ correct }) => correct),
+    style: of(({ style }) => style),
+    lengthTokens: of(({ lengthTokens }) => lengthTokens),
+    ended: of(({ ended }) => ended),
+    correctByLevel: correctByLevel.map((_, level) => of((outcome) => outcome.correctByLevel[level] ?? 0)),
+    heldOutAccuracy: of(({ heldOutAccuracy }) => heldOutAccuracy),
+    heldOutLossNats: of(({ heldOutLossNats }) => heldOutLossNats),
+    chosenChangeNats: of(({ chosenChangeNats }) => chosenChangeNats),
+    tuning: { winRate: of(({ tuning }) => tuning.winRate), correct: of(({ tuning }) => tuning.correct) },
+  };
 }
 
 /** The start model itself, in the same words. */
@@ -59,6 +102,7 @@ export function armOutcome(replicate: Replicate, trial: ArmTrial): ArmOutcome {
   const { winRate, correct, wins } = of(true);
   return {
     name: trial.arm.name,
+    order: trial.arm.order,
     pairs: trial.arm.ids.length,
     steps: trial.losses.length,
     ...of(false),

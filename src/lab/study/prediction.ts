@@ -12,7 +12,7 @@ import { spearman } from '../../stats/correlation.ts';
 import { meanInterval, pooledDeviation } from '../../stats/student-t.ts';
 import { percent } from './arms.ts';
 import type { CellSummary } from './cells.ts';
-import { armIn, Claims } from './claims.ts';
+import { armIn, Claims, differences } from './claims.ts';
 import { autoSentence, autoTable, keptByAuto, shareName } from './kept-by-auto.ts';
 import { mean } from './outcome.ts';
 import {
@@ -33,7 +33,7 @@ import {
   signedPoints,
   type Table,
 } from './study.ts';
-import { fullMean, overFull, runSweep, SWEPT } from './sweep.ts';
+import { runSweep, SWEPT } from './sweep.ts';
 
 const KEPT = 0.8;
 const DROPPED = 'easiest 80 %';
@@ -193,7 +193,7 @@ function tryRule(cells: readonly CellSummary[], rule: OutlookRule): StudyResult 
 }
 
 function gainOf(cell: CellSummary): number {
-  return mean(DROPPING.map((name) => overFull(cell, name)));
+  return mean(DROPPING.map((name) => armIn(cell, name).winRate)) - armIn(cell, 'full').winRate;
 }
 
 function groupsOf(cells: readonly CellSummary[]): SweptGroup[] {
@@ -269,14 +269,14 @@ function sweepTable(groups: readonly SweptGroup[]): Table {
 }
 
 function sweepRow({ name, cells, properties }: SweptGroup): string[] {
-  const gap = (arm: string) => signedPoints(mean(cells.map((cell) => overFull(cell, arm))));
+  const gap = (arm: string) => signedPoints(mean(differences(cells, arm, 'full')));
   return [
     name,
     String(cells.length),
-    share(mean(cells.map((cell) => fullMean(cell)))),
+    share(mean(cells.map((cell) => armIn(cell, 'full').winRate))),
     ...SWEPT.map((tau) => gap(shareName(tau))),
     gap('random 80 %'),
-    signedPoints(mean(cells.map((cell) => overFull(cell, DROPPED, ({ correct }) => correct)))),
+    signedPoints(mean(differences(cells, DROPPED, 'full', ({ correct }) => correct))),
     ...SHOWN.map((property) => mean(properties.map((own) => own[property] ?? 0)).toFixed(2)),
   ];
 }

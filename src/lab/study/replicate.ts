@@ -66,6 +66,8 @@ export interface LabPair extends Omit<PreferencePair, 'meta'> {
 /** A training to be judged: what is unlike the other arms stands here. */
 export interface LabArm {
   readonly name: string;
+  /** 0, 1, …: trainings of one name differ in the order of their pairs (and in the draw, where pairs are drawn). */
+  readonly order: number;
   /** In training order; shuffled where there is a seed. */
   readonly ids: readonly string[];
   readonly shuffleSeed: number | null;

@@ -1,8 +1,6 @@
 import { AUTO_SHARES } from '../../select/auto-keep.ts';
-import { easiest, full, hardest, random } from './arms.ts';
+import { easiest, full, hardest, inOrders, random } from './arms.ts';
 import { type Cell, type CellSummary, type Lab, runCells } from './cells.ts';
-import { armIn } from './claims.ts';
-import { type ArmOutcome, mean } from './outcome.ts';
 import type { LabArm, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
 import type { Extent } from './study.ts';
@@ -11,16 +9,11 @@ import { SWEEP } from './worlds.ts';
 /** Shares that the sweep tries. */
 export const SWEPT = AUTO_SHARES;
 
-/**
- * Orders of all pairs. Every difference is one to them, and at a good rate one order may lie ten points and more below
- * another.
- */
-const ORDERS = [0, 1, 2] as const;
-
 /** What the sweep trains in each world. */
 export function sweptArms(replicate: Replicate): LabArm[] {
   return [
-    ...ORDERS.map((repeat) => full(replicate, { repeat })),
+    // Every difference is one to these.
+    ...inOrders(3, (order) => full(replicate, order)),
     ...SWEPT.map((tau) => easiest(replicate, tau)),
     random(replicate, 0.8),
     hardest(replicate, 0.2),
@@ -29,23 +22,6 @@ export function sweptArms(replicate: Replicate): LabArm[] {
 
 /** Four worlds that differ most, three of them the other quick studies' own: enough for a look. */
 const QUICK = ['mixed c1.25 h1', 'mixed c0 h0.5', 'mixed c-1 h0.5', 'on-policy h0.5'];
-
-/** A number of an arm − that of all pairs, the mean of their orders. */
-export function overFull(
-  cell: CellSummary,
-  arm: string,
-  value: (arm: ArmOutcome) => number = ({ winRate }) => winRate,
-): number {
-  return value(armIn(cell, arm)) - fullMean(cell, value);
-}
-
-/** Of all pairs, the mean of their orders. */
-export function fullMean(
-  cell: CellSummary,
-  value: (arm: ArmOutcome) => number = ({ winRate }) => winRate,
-): number {
-  return mean(ORDERS.map((repeat) => value(armIn(cell, repeat === 0 ? 'full' : `full #${repeat}`))));
-}
 
 /** All worlds with the smallest model, two replicates of each; every third one with the next, once. */
 export function runSweep(lab: Lab, extent: Extent, seeds: number | null): Promise<CellSummary[]> {
