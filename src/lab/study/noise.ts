@@ -9,7 +9,7 @@ import { mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
 import { points, type Study, share, type Table } from './study.ts';
-import { ALIGNED, CONFLICT, ON_POLICY } from './worlds.ts';
+import { ALIGNED, CONFLICT } from './worlds.ts';
 
 const NOISES = [0, 0.1, 0.2] as const;
 const SHARES = [0.5, 0.7, 0.8, 0.9] as const;
@@ -33,7 +33,7 @@ export const noise: Study = {
   sizes: { quick: ['s'], full: ['s'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
-    const kinds = quick ? [ALIGNED] : [CONFLICT, ALIGNED, ON_POLICY];
+    const kinds = quick ? [ALIGNED] : [CONFLICT, ALIGNED];
     const noises = quick ? [0, 0.2] : NOISES;
     const worlds = kinds.flatMap((world) =>
       noises.map(
