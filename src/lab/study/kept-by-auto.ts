@@ -2,9 +2,9 @@ import { autoKeep } from '../../select/auto-keep.ts';
 import { meanInterval, pooledDeviation } from '../../stats/student-t.ts';
 import { percent } from './arms.ts';
 import type { CellSummary } from './cells.ts';
-import { ordersIn } from './claims.ts';
+import { armIn, ordersIn } from './claims.ts';
 import { type ArmOutcome, mean } from './outcome.ts';
-import { points, type Table } from './study.ts';
+import { points, signedPoints, type Table } from './study.ts';
 import { SWEPT } from './sweep.ts';
 
 export interface AutoKept {
@@ -16,21 +16,25 @@ export interface AutoKept {
   /** Of the share that is best on the evaluation prompts: what could have been had. */
   readonly best: number;
   readonly bestLow: number;
+  /** What the same choosing gains among several orders of all pairs: luck that can be chosen without leaving out any. */
+  readonly luck: number | null;
 }
 
+/** Against the mean of the orders of all pairs: a choice made beside an unlucky one of them gains nothing by that. */
 export function keptByAuto(
   groups: readonly { readonly name: string; readonly cells: readonly CellSummary[] }[],
 ): AutoKept[] {
   const found = groups.map(({ name, cells }) => {
     const picks = cells.map(autoShare);
-    const values = cells.map((cell, i) => winAt(cell, picks[i] as number) - winAt(cell, 1));
-    const shares = SWEPT.map((tau) => cells.map((cell) => winAt(cell, tau) - winAt(cell, 1)));
+    const over = (cell: CellSummary, tau: number) => (tau === 1 ? 0 : winAt(cell, tau) - winAt(cell, 1));
+    const values = cells.map((cell, i) => over(cell, picks[i] as number));
+    const shares = SWEPT.map((tau) => cells.map((cell) => over(cell, tau)));
     const best = shares.reduce((a, b) => (mean(b) > mean(a) ? b : a));
-    return { name, picks, values, best };
+    return { name, picks, values, best, luck: luckOf(cells) };
   });
   const pooled = pooledDeviation(found.map(({ values }) => values));
   const pooledBest = pooledDeviation(found.map(({ best }) => best));
-  return found.map(({ name, picks, values, best }) => {
+  return found.map(({ name, picks, values, best, luck }) => {
     const own = meanInterval(values, pooled === null ? {} : { pooled });
     const top = meanInterval(best, pooledBest === null ? {} : { pooled: pooledBest });
     return {
@@ -41,6 +45,7 @@ export function keptByAuto(
       high: own.high,
       best: Math.max(0, top.value),
       bestLow: top.low,
+      luck,
     };
   });
 }
@@ -59,8 +64,18 @@ function first(cell: CellSummary, tau: number): ArmOutcome {
   return ordersIn(cell, shareName(tau))[0] as ArmOutcome;
 }
 
+/** The order of all pairs that wins most on the tuning prompts − the mean of the orders; null with one order. */
+function luckOf(cells: readonly CellSummary[]): number | null {
+  const gains = cells.map((cell) => {
+    const orders = ordersIn(cell, shareName(1));
+    const chosen = orders.reduce((a, b) => (b.tuning.winRate > a.tuning.winRate ? b : a));
+    return orders.length < 2 ? null : chosen.winRate - winAt(cell, 1);
+  });
+  return gains.some((gain) => gain === null) ? null : mean(gains as number[]);
+}
+
 function winAt(cell: CellSummary, tau: number): number {
-  return first(cell, tau).winRate;
+  return armIn(cell, shareName(tau)).winRate;
 }
 
 export function shareName(tau: number): string {
@@ -70,14 +85,16 @@ export function shareName(tau: number): string {
 export function autoTable(auto: readonly AutoKept[]): Table {
   return {
     title: 'keep: auto, on prompts that it did not choose on: win rate − all pairs',
-    head: ['world, model', 'shares taken', 'keep: auto', 'best share'],
+    head: ['world, model', 'shares taken', 'keep: auto', 'best share', 'luckiest order of all pairs'],
     rows: auto.map((one) => [
       one.name,
       one.chosen.map(percent).join(', '),
       points({ value: one.difference, low: one.low, high: one.high }),
       points({ value: one.best, low: one.bestLow, high: 2 * one.best - one.bestLow }),
+      signedPoints(one.luck),
     ]),
-    meaning: 'What it is for: never far below zero, and near the best share where there is a gain.',
+    meaning:
+      'What it is for: never far below zero, and near the best share where there is a gain. The best share is the one that won most here, with hindsight.',
   };
 }
 
