@@ -11,7 +11,7 @@ import { mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
 import { direction, type Figure, points, type Study, share, type Table } from './study.ts';
-import { CONFLICT, CONFLICT_HARD } from './worlds.ts';
+import { CONFLICT_HARD } from './worlds.ts';
 
 const SHARES = [0.3, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
 /** Trainings of each share; the larger the model, the dearer they are. */
@@ -29,10 +29,8 @@ export const capacity: Study = {
   sizes: { quick: ['s', 'm'], full: ['s', 'm', 'l', 'xl'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
-    const worlds = quick ? [CONFLICT_HARD] : [CONFLICT_HARD, CONFLICT];
-    // The largest takes as long as all others together: the first world and two replicates have room in two hours.
-    const sizesOf = (world: NamedWorld) =>
-      capacity.sizes[extent].filter((size) => size !== 'xl' || world === worlds[0]);
+    const worlds = [CONFLICT_HARD];
+    const sizes = capacity.sizes[extent];
     const shares: readonly number[] = quick ? QUICK_SHARES : SHARES;
     const replicates = range(seeds ?? (quick ? 2 : 3));
     const cellsOf = (
@@ -40,14 +38,13 @@ export const capacity: Study = {
       arms: (cell: Omit<Cell, 'arms' | 'study'>) => Cell['arms'],
     ) =>
       worlds.flatMap((world) =>
-        sizesOf(world)
-          .filter(some)
-          .flatMap((size) =>
-            replicates.slice(0, size === 'xl' ? 2 : undefined).map((index): Cell => {
-              const cell = { world, size, index };
-              return { study: 'capacity', ...cell, arms: arms(cell) };
-            }),
-          ),
+        sizes.filter(some).flatMap((size) =>
+          // The largest takes as long as all others together.
+          replicates.slice(0, size === 'xl' ? 2 : undefined).map((index): Cell => {
+            const cell = { world, size, index };
+            return { study: 'capacity', ...cell, arms: arms(cell) };
+          }),
+        ),
       );
     const orders = quick ? { s: 1, m: 1, l: 1, xl: 1 } : ORDERS;
     const own = (size: BaseSize) => (replicate: Replicate) => [
@@ -78,7 +75,7 @@ export const capacity: Study = {
           ],
       ),
     );
-    return conclude(worlds, sizesOf, shares, [...small, ...large], lab.seed);
+    return conclude(worlds, sizes, shares, [...small, ...large], lab.seed);
   },
 };
 
@@ -97,7 +94,7 @@ const foreignName = (tau: number) => `easiest ${percent(tau)} by s`;
 
 function conclude(
   worlds: readonly NamedWorld[],
-  sizesOf: (world: NamedWorld) => readonly BaseSize[],
+  sizes: readonly BaseSize[],
   shares: readonly number[],
   cells: readonly CellSummary[],
   seed: number,
@@ -108,7 +105,7 @@ function conclude(
   const of = (world: NamedWorld, size: BaseSize) =>
     cells.filter((cell) => cell.world.name === world.name && cell.size === size);
   const bests = worlds.map((world) =>
-    sizesOf(world).map((size) => {
+    sizes.map((size) => {
       const curves = of(world, size).map((cell) => all.map((tau) => armIn(cell, armAt(tau)).winRate));
       const best = bestShare(all, curves, seed);
       claims.bounded(`${world.name}, ${size}: best share of the pairs`, { ...best, n: curves.length });
@@ -116,7 +113,7 @@ function conclude(
     }),
   );
   for (const world of worlds)
-    for (const size of sizesOf(world)) {
+    for (const size of sizes) {
       claims.difference(
         `${world.name}, ${size}: win rate, easiest 80 % − full`,
         differences(of(world, size), 'easiest 80 %', 'full'),
@@ -133,11 +130,11 @@ function conclude(
     const best = bests[w] as { value: number; low: number; high: number }[];
     const rising = best.every((one, i) => i === 0 || one.value > (best[i - 1]?.value ?? 0));
     const apart = (best.at(-1)?.low ?? 0) > (best[0]?.high ?? 1);
-    const list = best.map((one, i) => `${sizesOf(world)[i]} ${percent(one.value)}`).join(', ');
+    const list = best.map((one, i) => `${sizes[i]} ${percent(one.value)}`).join(', ');
     return `in “${world.name}” the best share is ${list}: ${rising && apart ? 'the paper’s finding holds' : rising ? 'rising, but within chance' : 'it does not rise with size'}`;
   });
   const tables = worlds.map((world, w): Table => {
-    const rows = sizesOf(world).map((size, s) => {
+    const rows = sizes.map((size, s) => {
       const best = bests[w]?.[s] as { value: number; low: number; high: number };
       const own = of(world, size);
       return [
@@ -160,19 +157,17 @@ function conclude(
       'The smallest model’s difficulty used for a larger one: win rate, its easiest − the model’s own easiest',
     head: ['world', 'size', ...TRANSFERRED.map(percent)],
     rows: worlds.flatMap((world) =>
-      sizesOf(world)
-        .slice(1)
-        .map((size) => [
-          world.name,
-          size,
-          ...TRANSFERRED.map((tau) => {
-            const claim = done.find(
-              ({ text }) =>
-                text === `${world.name}, ${size}: win rate, ${foreignName(tau)} − easiest ${percent(tau)}`,
-            );
-            return claim === undefined ? '–' : `${points(claim)} (${direction(claim)})`;
-          }),
-        ]),
+      sizes.slice(1).map((size) => [
+        world.name,
+        size,
+        ...TRANSFERRED.map((tau) => {
+          const claim = done.find(
+            ({ text }) =>
+              text === `${world.name}, ${size}: win rate, ${foreignName(tau)} − easiest ${percent(tau)}`,
+          );
+          return claim === undefined ? '–' : `${points(claim)} (${direction(claim)})`;
+        }),
+      ]),
     ),
     meaning:
       'Near zero, a small model’s scoring would do for a larger one (paper, Fig. 9: own is best, foreign better than random).',
@@ -183,7 +178,7 @@ function conclude(
       title: `Win rate over the share kept, by size: ${world.name}`,
       x: 'share of the pairs',
       y: 'win rate against the start model',
-      series: sizesOf(world).map((size) => ({
+      series: sizes.map((size) => ({
         name: size,
         points: all.map((tau) => ({
           x: tau,

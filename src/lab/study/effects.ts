@@ -10,7 +10,7 @@ import { type ArmNumbers, mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
 import { points, type Study, share, type Table } from './study.ts';
-import { CONFLICT, CONFLICT_HARD } from './worlds.ts';
+import { CONFLICT_HARD } from './worlds.ts';
 
 const KEPT = 0.8;
 const PLAIN = 'easiest 80 %';
@@ -24,7 +24,7 @@ export const effects: Study = {
   sizes: { quick: ['s'], full: ['s'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
-    const worlds = quick ? [CONFLICT_HARD] : [CONFLICT_HARD, CONFLICT];
+    const worlds = [CONFLICT_HARD];
     const cells = worlds.flatMap((world) =>
       range(seeds ?? (quick ? 2 : 5)).map(
         (index): Cell => ({

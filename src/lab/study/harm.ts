@@ -11,7 +11,7 @@ import { type ArmNumbers, mean } from './outcome.ts';
 import { LAB_BETA, type LabArm, type NamedWorld, type Replicate } from './replicate.ts';
 import { range } from './stability.ts';
 import { direction, type Figure, points, type Study, share, type Table } from './study.ts';
-import { CONFLICT, CONFLICT_HARD, NEUTRAL, ON_POLICY } from './worlds.ts';
+import { CONFLICT_HARD, NEUTRAL, ON_POLICY } from './worlds.ts';
 
 const SHARES = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
 const BETAS = [0.03, 0.1, 0.3] as const;
@@ -27,11 +27,11 @@ export const harm: Study = {
   name: 'harm',
   title: 'Difficult pairs hurt',
   question:
-    'The easiest share of the pairs against all of them and against as many random ones, in four worlds; learning rate and β tuned for all pairs and left, then each arm tuned for itself; at equal steps; at a constant rate. “Hurt” where the easiest 80 % beat all pairs and as many random ones, both at 5 % after Holm’s correction over the study; “help” where they lose to both.',
+    'The easiest share of the pairs against all of them and against as many random ones, in three worlds (quick: two); learning rate and β tuned for all pairs and left, then each arm tuned for itself; at equal steps; at a constant rate. “Hurt” where the easiest 80 % beat all pairs and as many random ones, both at 5 % after Holm’s correction over the study; “help” where they lose to both.',
   sizes: { quick: ['s'], full: ['s'] },
   async run(lab, options) {
     const quick = options.extent === 'quick';
-    const worlds = quick ? [CONFLICT_HARD, NEUTRAL] : [CONFLICT_HARD, CONFLICT, NEUTRAL, ON_POLICY];
+    const worlds = quick ? [CONFLICT_HARD, NEUTRAL] : [CONFLICT_HARD, NEUTRAL, ON_POLICY];
     const betas = quick
       ? new Map(worlds.map((world) => [world.name, LAB_BETA]))
       : await chooseBetas(lab, worlds);
