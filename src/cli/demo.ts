@@ -140,7 +140,7 @@ async function run(flags: DemoFlags, outside: Outside): Promise<void> {
 /** Makes a data set, scores it, and says what is likely. */
 async function expect(set: DataSet, flags: DemoFlags, outside: Outside): Promise<Travelled> {
   const out = join(resolve(flags.out), set.name);
-  const modelDir = join(PACKAGE_DIR, 'assets', 'lab', 'base-s');
+  const modelDir = baseOf('s');
   const { seed, trainingSeeds, keep } = flags;
   const given = { seed, trainingSeeds, 'selection.keepFraction': keep, out, model: modelDir, ...SETTINGS };
   // Before anything is made: a wrong flag must not leave a folder behind.
@@ -150,7 +150,8 @@ async function expect(set: DataSet, flags: DemoFlags, outside: Outside): Promise
   const context = stageContext(out, progress, outside.signal);
   const { name: _, ...settings } = set.world;
   const world = { ...settings, seed: checked.seed };
-  const files = await makeWorldFiles(context, { modelDir, world, ...SCALE });
+  // As in the lab: the pairs are the same whatever model is trained on them.
+  const files = await makeWorldFiles(context, { modelDir: baseOf('m'), world, ...SCALE });
   progress.close();
   const config = loadConfig(null, {
     ...given,
@@ -168,6 +169,11 @@ async function expect(set: DataSet, flags: DemoFlags, outside: Outside): Promise
   } finally {
     way.progress.close();
   }
+}
+
+/** A base model that comes with the package. */
+function baseOf(size: 's' | 'm'): string {
+  return join(PACKAGE_DIR, 'assets', 'lab', `base-${size}`);
 }
 
 async function finish(way: Way): Promise<ReportData> {

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type OutlookRule, outlook, predictGain, profileProperties } from './outlook.ts';
 import type { DifficultyProfile } from './profile.ts';
@@ -66,4 +68,14 @@ describe('what is said', () => {
     expect(prediction.because).toBe('not-measured');
     expect(prediction.evidence[0]).toEqual({ property: 'luck', value: null, low: 0.1, high: 0.5 });
   });
+});
+
+it('the rule that comes with winnow speaks of what is measured', () => {
+  const file = join(import.meta.dirname, '..', '..', 'assets', 'lab', 'outlook.json');
+  const shipped = JSON.parse(readFileSync(file, 'utf8')) as OutlookRule;
+  expect(shipped.properties.every((name) => name in profileProperties(profile))).toBe(true);
+  expect(shipped.fit.slopes).toHaveLength(shipped.properties.length);
+  expect(shipped.ranges.every(([low, high]) => low < high)).toBe(true);
+  expect(shipped.error).toBeGreaterThan(0.001);
+  expect(shipped.record.wrong).toBeLessThan(shipped.record.told);
 });

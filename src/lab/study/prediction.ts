@@ -42,6 +42,8 @@ const DROPPED = 'easiest 80 %';
  * next by several points, whatever its pairs.
  */
 const DROPPING = ['easiest 70 %', DROPPED, 'easiest 90 %'] as const;
+/** Where training on all pairs does not gain this much over the start model, there is nothing to leave out of. */
+const LEAST_GAIN = 0.02;
 /** Properties that the table of the sweep shows. */
 const SHOWN = ['share of pairs above ln 2', 'agreement between seeds'] as const;
 
@@ -69,7 +71,7 @@ export const prediction: Study = {
   name: 'prediction',
   title: 'When it helps',
   question:
-    'Over the worlds of the sweep: which property of a data set, known when its difficulty is, predicts the gain of leaving out the hardest pairs (win rate on the easiest 70, 80 and 90 %, the mean of the three, − on all)? Ridge regression on the two properties that predict best within the other worlds, tried on each world that was left out of choosing and fitting; something is said where the prediction lies beyond no difference by one-sided 90 % of its error (less what replicates differ by) and within what was seen. And `keep: auto`: the share that wins most on tuning prompts, taken instead of all pairs only where it wins there at one-sided 95 %; never significantly worse than all pairs, and at least 80 % of the best share’s gain where there is one.',
+    'Over the worlds of the sweep: which property of a data set, known when its difficulty is, predicts the gain of leaving out the hardest pairs (win rate on the easiest 70, 80 and 90 %, the mean of the three, − on all)? Ridge regression on the two properties that predict best within the other worlds, tried on each world that was left out of choosing and fitting; something is said where the prediction lies beyond no difference by one-sided 90 % of its error (less what replicates differ by) and within what was seen. Worlds in which training on all pairs gains less than two points are left aside: nothing is learned there. And `keep: auto`: the share that wins most on tuning prompts, taken instead of all pairs only where it wins there at one-sided 95 %; never significantly worse than all pairs, and at least 80 % of the best share’s gain where there is one.',
   sizes: { quick: ['s'], full: ['s', 'm'] },
   async run(lab, { seeds, extent }) {
     const cells = await runSweep(lab, extent, seeds);
@@ -80,7 +82,8 @@ export const prediction: Study = {
 };
 
 function makeRule(cells: readonly CellSummary[], source: string): StudyResult {
-  const groups = groupsOf(cells);
+  const swept = groupsOf(cells);
+  const groups = swept.filter(({ cells: own }) => mean(own.map(gainOfAll)) >= LEAST_GAIN);
   const scoring = Object.keys(profileProperties((cells[0] as CellSummary).profile));
   const all = Object.keys(groups[0]?.properties[0] ?? {});
   const claims = new Claims();
@@ -98,7 +101,7 @@ function makeRule(cells: readonly CellSummary[], source: string): StudyResult {
   const predictor = fromScoring(groups);
   const { help: _, hurt: __, ...record } = recordOf(groups, fromScoring);
   const rule: OutlookRule = { ...predictor, keepFraction: KEPT, record, source };
-  const auto = keptByAuto(groups);
+  const auto = keptByAuto(swept);
   claims.difference(
     'win rate, keep: auto − all pairs, mean over groups',
     auto.map(({ difference }) => difference),
@@ -107,10 +110,10 @@ function makeRule(cells: readonly CellSummary[], source: string): StudyResult {
   return {
     name: prediction.name,
     title: prediction.title,
-    verdict: `In ${groups.length} worlds with models, leaving out the hardest 10 to 30 % helped in ${helped} and hurt in ${clear.length - helped} (95 %). From scoring alone the gain of a data set in an unseen world is predicted with an error of ${share(scored.error)} points (always saying the mean: ${share(scored.naive)}). ${autoSentence(auto)}`,
+    verdict: `In ${groups.length} worlds with models (of ${swept.length}; in the others training on all pairs gained nothing), leaving out the hardest 10 to 30 % helped in ${helped} and hurt in ${clear.length - helped} (95 %). From scoring alone the gain of a data set in an unseen world is predicted with an error of ${share(scored.error)} points (always saying the mean: ${share(scored.naive)}). ${autoSentence(auto)}`,
     claims: claims.done(),
     tables: [
-      sweepTable(groups),
+      sweepTable(swept),
       {
         title: 'One property at a time: how well it predicts the gain of worlds left out',
         head: ['property', 'rank correlation with the gain', 'error, points', 'error of saying the mean'],
@@ -194,6 +197,11 @@ function tryRule(cells: readonly CellSummary[], rule: OutlookRule): StudyResult 
 
 function gainOf(cell: CellSummary): number {
   return mean(DROPPING.map((name) => armIn(cell, name).winRate)) - armIn(cell, 'full').winRate;
+}
+
+/** Win rate of all pairs against the start model − ½. */
+function gainOfAll(cell: CellSummary): number {
+  return armIn(cell, 'full').winRate - 0.5;
 }
 
 function groupsOf(cells: readonly CellSummary[]): SweptGroup[] {
