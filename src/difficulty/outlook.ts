@@ -38,7 +38,7 @@ export interface Predictor {
   readonly fit: LinearFit;
   /** Root mean square of its errors on data sets of worlds that had no part in making it, 0.01 for a point. */
   readonly error: number;
-  /** Least and greatest value of each property where it was made: beyond them it knows nothing. */
+  /** Least and greatest value of each property where it was made: far beyond them it knows nothing. */
   readonly ranges: readonly (readonly [number, number])[];
 }
 
@@ -68,6 +68,7 @@ export interface Prediction {
   readonly evidence: readonly {
     readonly property: string;
     readonly value: number | null;
+    /** Between these something is known. */
     readonly low: number;
     readonly high: number;
   }[];
@@ -81,11 +82,14 @@ export interface Outlook extends Prediction {
 
 /** One-sided 90 % of a normal error: nearer to no difference than this many of its errors, it cannot tell. */
 const TOLD_ERRORS = 1.2816;
+/** So much of a range's width beyond its ends still counts as within: its ends are those of a few dozen data sets. */
+const BEYOND = 0.1;
 
 /** Help, hurt, or nothing: only where the prediction lies beyond its error and within what is known. */
 export function predictGain(properties: Properties, predictor: Predictor): Prediction {
   const evidence = predictor.properties.map((property, i) => {
-    const [low, high] = predictor.ranges[i] as readonly [number, number];
+    const [least, most] = predictor.ranges[i] as readonly [number, number];
+    const [low, high] = [least - BEYOND * (most - least), most + BEYOND * (most - least)];
     return { property, value: properties[property] ?? null, low, high };
   });
   const values = evidence.flatMap(({ value }) => (value === null ? [] : [value]));
