@@ -25,6 +25,7 @@ const rule: OutlookRule = {
   properties: ['share of pairs above ln 2', 'agreement between seeds'],
   fit: { intercept: 0, slopes: [0.1, -0.05] },
   error: 0.005,
+  leastPairs: 50,
   ranges: [
     [0.1, 0.5],
     [0.5, 0.95],
@@ -58,6 +59,7 @@ describe('what is said', () => {
     // 0.1 … 0.5, and a tenth of the width beyond.
     expect(of({ aboveLn2: 0.53 })).toMatchObject({ says: 'help', because: null });
     expect(of({ aboveLn2: 0.55 })).toMatchObject({ says: 'unknown', because: 'unlike-the-lab' });
+    expect(of({ pairs: 49 })).toMatchObject({ says: 'unknown', because: 'too-few-pairs', leastPairs: 50 });
     expect(of({ agreement: null })).toMatchObject({
       says: 'unknown',
       because: 'not-measured',

@@ -1,7 +1,7 @@
 import { type LinearFit, predict } from '../stats/least-squares.ts';
 import { type DifficultyProfile, meanOfTenths, type Tenth } from './profile.ts';
 
-/** Properties of a data set by name; null: not measured (agreement needs two seeds). */
+/** Properties of a data set by name; null: not measured (agreement needs two seeds). `pairs` is their number. */
 export type Properties = Readonly<Record<string, number | null>>;
 
 /**
@@ -15,6 +15,7 @@ export function profileProperties(profile: DifficultyProfile): Properties {
   const lengthLead = (tenth: Tenth) => tenth.lengthLead;
   const referenceLead = (tenth: Tenth) => tenth.referenceLead;
   return {
+    pairs: profile.pairs,
     'share of pairs above ln 2': profile.aboveLn2,
     'agreement between seeds': profile.agreement,
     'agreement between seeds, hardest 30 %': profile.agreementHard,
@@ -40,6 +41,8 @@ export interface Predictor {
   readonly error: number;
   /** Least and greatest value of each property where it was made: far beyond them it knows nothing. */
   readonly ranges: readonly (readonly [number, number])[];
+  /** Fewer pairs teach scoring runs less than those it was made from: what it rests on then means something else. */
+  readonly leastPairs: number;
 }
 
 /** A predictor with what is known of its honesty; `winnow lab --full --study prediction` makes one. */
@@ -62,7 +65,7 @@ export interface OutlookRecord {
 export interface Prediction {
   readonly says: 'help' | 'hurt' | 'unknown';
   /** Why nothing is said; null where something is. */
-  readonly because: 'not-measured' | 'unlike-the-lab' | 'within-error' | null;
+  readonly because: 'not-measured' | 'too-few-pairs' | 'unlike-the-lab' | 'within-error' | null;
   /** Win rate, easiest share − all pairs; null where a property is not measured. */
   readonly predicted: number | null;
   readonly evidence: readonly {
@@ -75,6 +78,8 @@ export interface Prediction {
 }
 
 export interface Outlook extends Prediction {
+  readonly pairs: number;
+  readonly leastPairs: number;
   readonly keepFraction: number;
   readonly error: number;
   readonly record: OutlookRecord;
@@ -96,6 +101,8 @@ export function predictGain(properties: Properties, predictor: Predictor): Predi
   if (values.length < evidence.length)
     return { says: 'unknown', because: 'not-measured', predicted: null, evidence };
   const predicted = predict(predictor.fit, values);
+  if ((properties.pairs ?? 0) < predictor.leastPairs)
+    return { says: 'unknown', because: 'too-few-pairs', predicted, evidence };
   const unlike = evidence.some(({ value, low, high }) => value !== null && (value < low || value > high));
   if (unlike) return { says: 'unknown', because: 'unlike-the-lab', predicted, evidence };
   if (Math.abs(predicted) < TOLD_ERRORS * predictor.error)
@@ -108,6 +115,7 @@ export function predictGain(properties: Properties, predictor: Predictor): Predi
  * gold judge and small models: a reason to try it, never to believe it.
  */
 export function outlook(profile: DifficultyProfile, rule: OutlookRule): Outlook {
-  const { keepFraction, error, record } = rule;
-  return { ...predictGain(profileProperties(profile), rule), keepFraction, error, record };
+  const { keepFraction, error, record, leastPairs } = rule;
+  const said = predictGain(profileProperties(profile), rule);
+  return { ...said, pairs: profile.pairs, leastPairs, keepFraction, error, record };
 }

@@ -85,7 +85,7 @@ function makeRule(cells: readonly CellSummary[], source: string): StudyResult {
   const swept = groupsOf(cells);
   const groups = swept.filter(({ cells: own }) => mean(own.map(gainOfAll)) >= LEAST_GAIN);
   const scoring = Object.keys(profileProperties((cells[0] as CellSummary).profile));
-  const all = Object.keys(groups[0]?.properties[0] ?? {});
+  const all = Object.keys(groups[0]?.properties[0] ?? {}).filter((name) => name !== 'pairs');
   const claims = new Claims();
   const clear = groups.filter(({ gain, half }) => Math.abs(gain) > half);
   claims.mean(

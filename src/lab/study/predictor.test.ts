@@ -16,7 +16,7 @@ const groups: Group[] = Array.from({ length: 24 }, (_, i) => {
   return {
     name: `g${i}`,
     world: `w${i % 12}`,
-    properties: [{ a, b, c }],
+    properties: [{ pairs: 100, a, b, c }],
     gain: 0.1 * a - 0.1 * b + 0.002 * (random.uniform() - 0.5),
     gainVariance: 0,
   };
@@ -29,6 +29,7 @@ it('finds what the gain comes from, and predicts worlds left out by it', () => {
   expect(predictor.fit.slopes[0]).toBeGreaterThan(0.085);
   expect(predictor.fit.slopes[1]).toBeLessThan(-0.085);
   expect(predictor.error).toBeLessThan(0.007);
+  expect(predictor.leastPairs).toBe(50);
   const { error, naive } = errorLeftOut(groups, (others) => predictorOn(['a', 'b'], others));
   expect(error).toBeLessThan(naive / 4);
   expect(errorLeftOut(groups, (others) => predictorOn(['c'], others)).error).toBeGreaterThan(naive / 2);

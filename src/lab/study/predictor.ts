@@ -22,6 +22,11 @@ export interface Group {
 /** Of standardised columns, for some forty groups: enough to keep two nearly equal ones from fighting. */
 const RIDGE = 2;
 
+/** Of a data set's size, less than this share of the smallest that a predictor was made from is too few. */
+const ENOUGH = 0.5;
+/** The number of pairs is no property to predict by: the lab's data sets all have as many. */
+const NUMBER = 'pairs';
+
 /** A predictor whose properties are those two that predict worlds left out best, within these groups. */
 export function makePredictor(groups: readonly Group[], names: readonly string[]): Predictor {
   return predictorOn(bestPair(groups, names), groups);
@@ -41,6 +46,9 @@ export function predictorOn(properties: readonly string[], groups: readonly Grou
       const values = groups.flatMap((group) => group.properties.map((own) => measured(own, name)));
       return [Math.min(...values), Math.max(...values)] as const;
     }),
+    leastPairs: Math.floor(
+      ENOUGH * Math.min(...groups.flatMap((group) => group.properties.map((own) => own[NUMBER] ?? 0))),
+    ),
   };
 }
 
@@ -110,8 +118,9 @@ function ownError(seen: number, groups: readonly Group[]): number {
 
 function bestPair(groups: readonly Group[], names: readonly string[]): readonly string[] {
   let best: { pair: readonly string[]; error: number } = { pair: [], error: Number.POSITIVE_INFINITY };
-  names.forEach((a, i) => {
-    for (const b of names.slice(i + 1)) {
+  const candidates = names.filter((name) => name !== NUMBER);
+  candidates.forEach((a, i) => {
+    for (const b of candidates.slice(i + 1)) {
       const { error } = predictorOn([a, b], groups);
       if (error < best.error) best = { pair: [a, b], error };
     }
