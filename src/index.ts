@@ -11,6 +11,15 @@ export {
   type ScoringRun,
 } from './difficulty/cross-fit.ts';
 export { LEARNED_MARGIN, learnedStep } from './difficulty/learned-step.ts';
+export {
+  type Outlook,
+  type OutlookRule,
+  outlook,
+  type Prediction,
+  type Predictor,
+  predictGain,
+  profileProperties,
+} from './difficulty/outlook.ts';
 export { type DifficultyProfile, difficultyProfile, type Tenth } from './difficulty/profile.ts';
 export { type Reliability, reliability } from './difficulty/reliability.ts';
 export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
