@@ -9,10 +9,13 @@ import { armIn, Claims, differences } from './claims.ts';
 import { type ArmNumbers, mean } from './outcome.ts';
 import type { LabArm, NamedWorld, Replicate } from './replicate.ts';
 import { range } from './stability.ts';
-import { points, type Study, share, type Table } from './study.ts';
-import { CONFLICT_HARD } from './worlds.ts';
+import { points, type Study, type StudyResult, share, type Table } from './study.ts';
+import { CONFLICT_HARD, SWEEP } from './worlds.ts';
 
 const KEPT = 0.8;
+const HOME = CONFLICT_HARD;
+/** Other worlds in which selection gains; the best correction is tried there, and nothing chosen. */
+const ELSEWHERE = SWEEP.filter(({ name }) => ['mixed c1 h1', 'mixed c1 h0.5 n0.2'].includes(name));
 const PLAIN = 'easiest 80 %';
 
 /** What selection does besides, and what corrects it. */
@@ -20,23 +23,27 @@ export const effects: Study = {
   name: 'effects',
   title: 'Side effects and their corrections',
   question:
-    'What training on the easiest 80 % does to right answers, to hard families, style, length, ended answers and the chosen answers’ probability; which corrections keep the gain over all pairs and undo the damage. A correction “works” where it keeps at least 80 % of plain selection’s gain in win rate and loses at most a quarter of the right answers that plain selection loses, both against all pairs; where the gain’s own interval reaches 0, there is nothing to keep.',
+    'What training on the easiest 80 % does to right answers, to hard families, style, length, ended answers and the chosen answers’ probability; which corrections keep the gain over all pairs and undo the damage. A correction “works” where it keeps at least 80 % of plain selection’s gain in win rate and loses at most a quarter of the right answers that plain selection loses, both against all pairs; where the gain’s own interval reaches 0, there is nothing to keep. The one that wins most is tried in two worlds that had no part in choosing it.',
   sizes: { quick: ['s'], full: ['s'] },
   async run(lab, { extent, seeds }) {
     const quick = extent === 'quick';
-    const worlds = [CONFLICT_HARD];
-    const cells = worlds.flatMap((world) =>
-      range(seeds ?? (quick ? 2 : 5)).map(
-        (index): Cell => ({
-          study: 'effects',
-          world,
-          size: 's',
-          index,
-          arms: (r) => armsOf(r, quick ? 1 : 2),
-        }),
-      ),
-    );
-    return conclude(worlds, await runCells(lab, cells));
+    const cellsIn = (world: NamedWorld, count: number, arms: Cell['arms']) =>
+      range(count).map((index): Cell => ({ study: 'effects', world, size: 's', index, arms }));
+    const all = (replicate: Replicate) => armsOf(replicate, quick ? 1 : 2);
+    const cells = await runCells(lab, cellsIn(HOME, seeds ?? (quick ? 2 : 5), all));
+    const chosen = working(cells)[0];
+    const elsewhere =
+      quick || chosen === undefined
+        ? []
+        : await runCells(
+            lab,
+            ELSEWHERE.flatMap((world) =>
+              cellsIn(world, seeds ?? 3, (replicate) =>
+                all(replicate).filter(({ name }) => ['full', PLAIN, chosen].includes(name)),
+              ),
+            ),
+          );
+    return conclude(cells, chosen, elsewhere);
   },
 };
 
@@ -95,92 +102,116 @@ function halfBack(
   return armOf(replicate, PLAIN, [...kept, ...dropped.slice(0, Math.floor(dropped.length / 2))], difference);
 }
 
-function conclude(worlds: readonly NamedWorld[], cells: readonly CellSummary[]) {
+const correct = (arm: ArmNumbers) => arm.correct;
+
+function correctionsIn(cells: readonly CellSummary[]): string[] {
+  const names = new Set(cells.flatMap(({ arms }) => arms.map(({ name }) => name)));
+  return [...names].filter((name) => name !== 'full' && name !== PLAIN && !name.startsWith('random'));
+}
+
+/** The corrections that work by the study's rule, the one that wins most first. */
+function working(cells: readonly CellSummary[]): string[] {
+  const gain = meanInterval(differences(cells, PLAIN, 'full'));
+  const lost = mean(differences(cells, PLAIN, 'full', correct));
+  if (gain.low <= 0) return [];
+  const won = (name: string) => mean(differences(cells, name, 'full'));
+  const damage = (name: string) => mean(differences(cells, name, 'full', correct));
+  return correctionsIn(cells)
+    .filter((name) => won(name) >= 0.8 * gain.value && damage(name) >= Math.min(0, lost) / 4)
+    .sort((a, b) => won(b) - won(a));
+}
+
+function conclude(
+  cells: readonly CellSummary[],
+  chosen: string | undefined,
+  elsewhere: readonly CellSummary[],
+): StudyResult {
   const claims = new Claims();
-  const of = (world: NamedWorld) => cells.filter((cell) => cell.world.name === world.name);
   const names = [...new Set(cells.flatMap(({ arms }) => arms.map(({ name }) => name)))];
-  const corrections = names.filter((name) => name !== 'full' && name !== PLAIN && !name.startsWith('random'));
-  const correct = (arm: ArmNumbers) => arm.correct;
-  const hard = (arm: ArmNumbers) => arm.correctByLevel[2] ?? 0;
-  const verdicts: string[] = [];
-  const tables = worlds.map((world): Table => {
-    const own = of(world);
-    const gain = claims.difference(
-      `${world.name}: win rate, ${PLAIN} − full`,
-      differences(own, PLAIN, 'full'),
-    );
-    const lost = claims.difference(
-      `${world.name}: right answers, ${PLAIN} − full`,
-      differences(own, PLAIN, 'full', correct),
-    );
-    claims.difference(
-      `${world.name}: right answers in hard families, ${PLAIN} − full`,
-      differences(own, PLAIN, 'full', hard),
-    );
-    claims.difference(
-      `${world.name}: style, ${PLAIN} − full`,
-      differences(own, PLAIN, 'full', ({ style }) => style),
-    );
-    claims.difference(
-      `${world.name}: length, tokens, ${PLAIN} − full`,
-      differences(own, PLAIN, 'full', ({ lengthTokens }) => lengthTokens),
-    );
-    claims.difference(
-      `${world.name}: change of the chosen log-probability, nats a token, ${PLAIN} − full`,
-      differences(own, PLAIN, 'full', ({ chosenChangeNats }) => chosenChangeNats),
-    );
-    const works = corrections.filter((name) => {
-      const kept = mean(differences(own, name, 'full'));
-      const damage = mean(differences(own, name, 'full', correct));
-      claims.difference(`${world.name}: win rate, ${name} − full`, differences(own, name, 'full'));
-      claims.difference(
-        `${world.name}: right answers, ${name} − full`,
-        differences(own, name, 'full', correct),
-      );
-      return gain.low > 0 && kept >= 0.8 * gain.value && damage >= Math.min(0, lost.value) / 4;
-    });
-    verdicts.push(
-      gain.low > 0
-        ? `In “${world.name}” selection gains ${points(gain)} points of win rate for ${points(lost)} points of right answers; ${works.length > 0 ? `what keeps the gain and undoes the damage: ${works.join('; ')}` : 'no correction tried keeps the gain and undoes the damage'}`
-        : `In “${world.name}” no gain is shown that a correction could keep (${points(gain)} points)`,
-    );
-    return {
-      title: world.name,
-      head: [
-        'arm',
-        'win rate %',
-        '− full',
-        'correct %',
-        '− full',
-        'hard families %',
-        'style %',
-        'length',
-        'ended %',
-        'chosen, nats a token',
-      ],
-      rows: [startRow(own), ...names.map((name) => row(own, name))],
-      meaning: verdicts.at(-1) as string,
-    };
-  });
+  const against = (name: string, what: string, value?: (arm: ArmNumbers) => number) =>
+    claims.difference(`${what}, ${name} − full`, differences(cells, name, 'full', value));
+  const gain = against(PLAIN, 'win rate');
+  const lost = against(PLAIN, 'right answers', correct);
+  against(PLAIN, 'right answers in hard families', (arm) => arm.correctByLevel[2] ?? 0);
+  against(PLAIN, 'style', ({ style }) => style);
+  against(PLAIN, 'length, tokens', ({ lengthTokens }) => lengthTokens);
+  against(PLAIN, 'change of the chosen log-probability, nats a token', (arm) => arm.chosenChangeNats);
+  for (const name of correctionsIn(cells)) {
+    against(name, 'win rate');
+    against(name, 'right answers', correct);
+  }
+  const works = working(cells);
+  const verdict =
+    gain.low <= 0
+      ? `No gain is shown that a correction could keep (${points(gain)} points).`
+      : `Selection gains ${points(gain)} points of win rate for ${points(lost)} points of right answers; ${works.length > 0 ? `what keeps the gain and undoes the damage: ${works.join('; ')}` : 'no correction tried keeps the gain and undoes the damage'}.`;
+  const home: Table = {
+    title: HOME.name,
+    head: [
+      'arm',
+      'win rate %',
+      '− full',
+      'correct %',
+      '− full',
+      'hard families %',
+      'style %',
+      'length',
+      'ended %',
+      'chosen, nats a token',
+    ],
+    rows: [startRow(cells), ...names.map((name) => row(cells, name))],
+    meaning: verdict,
+  };
+  const proof = chosen === undefined || elsewhere.length === 0 ? [] : [proofTable(chosen, elsewhere, claims)];
   return {
     name: effects.name,
     title: effects.title,
-    verdict: `${verdicts.join('. ')}.`,
+    verdict: [verdict, ...proof.map(({ meaning }) => meaning)].join(' '),
     claims: claims.done(),
-    tables,
-    figures: worlds.map((world) => ({
-      kind: 'dots' as const,
-      title: `Win rate against right answers: ${world.name}`,
-      x: 'right answers',
-      y: 'win rate against the start model',
-      points: names.map((name) => ({
-        name,
-        x: mean(of(world).map((cell) => armIn(cell, name).correct)),
-        y: mean(of(world).map((cell) => armIn(cell, name).winRate)),
-      })),
-      meaning:
-        'Up is a gain, left is its price. What lies right of plain selection and no lower is the better choice.',
-    })),
+    tables: [home, ...proof],
+    figures: [
+      {
+        kind: 'dots',
+        title: `Win rate against right answers: ${HOME.name}`,
+        x: 'right answers',
+        y: 'win rate against the start model',
+        points: names.map((name) => ({
+          name,
+          x: mean(cells.map((cell) => armIn(cell, name).correct)),
+          y: mean(cells.map((cell) => armIn(cell, name).winRate)),
+        })),
+        meaning:
+          'Up is a gain, left is its price. What lies right of plain selection and no lower is the better choice.',
+      },
+    ],
+  };
+}
+
+/** What was chosen in one world, in worlds that had no part in choosing it. */
+function proofTable(chosen: string, cells: readonly CellSummary[], claims: Claims): Table {
+  const worlds = [...new Set(cells.map(({ world }) => world.name))];
+  const kept: string[] = [];
+  const rows = worlds.map((world) => {
+    const own = cells.filter((cell) => cell.world.name === world);
+    const of = (name: string, what: string, value?: (arm: ArmNumbers) => number) =>
+      claims.difference(`${world}: ${what}, ${name} − full`, differences(own, name, 'full', value));
+    const [gain, lost] = [of(PLAIN, 'win rate'), of(PLAIN, 'right answers', correct)];
+    const [won, damage] = [of(chosen, 'win rate'), of(chosen, 'right answers', correct)];
+    if (won.value >= 0.8 * gain.value && damage.value >= Math.min(0, lost.value) / 4) kept.push(world);
+    return [world, String(own.length), ...[gain, lost, won, damage].map(points)];
+  });
+  return {
+    title: `“${chosen}” in worlds that had no part in choosing it: points over all pairs`,
+    head: [
+      'world',
+      'n',
+      'win rate, plain',
+      'right answers, plain',
+      'win rate, corrected',
+      'right, corrected',
+    ],
+    rows,
+    meaning: `Tried in other worlds, “${chosen}” kept the gain and undid the damage in ${kept.length} of ${worlds.length}${kept.length > 0 ? ` (${kept.join('; ')})` : ''}.`,
   };
 }
 
