@@ -15,7 +15,7 @@ import { CONFLICT_HARD } from './worlds.ts';
 
 const SHARES = [0.3, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
 /** Trainings of each share; the larger the model, the dearer they are. */
-const ORDERS: Readonly<Record<BaseSize, number>> = { s: 3, m: 2, l: 2, xl: 1 };
+const ORDERS: Readonly<Record<BaseSize, number>> = { s: 2, m: 2, l: 1, xl: 1 };
 const QUICK_SHARES = [0.5, 0.8] as const;
 /** Shares at which a smaller model's difficulty is tried on a larger one. */
 const TRANSFERRED = [0.5, 0.8] as const;

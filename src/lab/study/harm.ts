@@ -19,8 +19,8 @@ const BETAS = [0.03, 0.1, 0.3] as const;
 const OWN_RATES = [0.3, 3] as const;
 const TUNED = [0.5, 0.8] as const;
 /** Trainings of each arm that a verdict rests on, and of each at a rate of its own. */
-const MAIN_ORDERS = 3;
-const OWN_ORDERS = 2;
+const MAIN_ORDERS = 2;
+const OWN_ORDERS = 1;
 
 /** Do difficult pairs hurt? (paper, section 4, Figs. 1 and 3) */
 export const harm: Study = {
