@@ -18,9 +18,8 @@ const BETAS = [0.03, 0.1, 0.3] as const;
 /** Rates that an arm may be tuned to for itself, as factors of the arm of all pairs' own. */
 const OWN_RATES = [0.3, 3] as const;
 const TUNED = [0.5, 0.8] as const;
-/** Trainings of each arm that a verdict rests on, and of each at a rate of its own. */
+/** Trainings of each arm that a verdict rests on. */
 const MAIN_ORDERS = 2;
-const OWN_ORDERS = 1;
 
 /** Do difficult pairs hurt? (paper, section 4, Figs. 1 and 3) */
 export const harm: Study = {
@@ -103,11 +102,7 @@ function fullArms(replicate: Replicate): LabArm[] {
     random(replicate, 0.5, { hyper: { epochs: 2 }, label: 'equal steps' }),
     ...OWN_RATES.flatMap((factor) => {
       const own = { hyper: { learningRate: hyper.learningRate * factor }, label: `rate × ${factor}` };
-      return inOrders(OWN_ORDERS, (order) => full(replicate, { ...own, ...order })).concat(
-        ...TUNED.map((kept) =>
-          inOrders(OWN_ORDERS, (order) => easiest(replicate, kept, { ...own, ...order })),
-        ),
-      );
+      return [full(replicate, own), ...TUNED.map((kept) => easiest(replicate, kept, own))];
     }),
   ];
 }

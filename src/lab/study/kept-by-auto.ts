@@ -90,7 +90,7 @@ export function autoTable(auto: readonly AutoKept[]): Table {
       one.name,
       one.chosen.map(percent).join(', '),
       points({ value: one.difference, low: one.low, high: one.high }),
-      points({ value: one.best, low: one.bestLow, high: 2 * one.best - one.bestLow }),
+      signedPoints(one.best),
       signedPoints(one.luck),
     ]),
     meaning:
