@@ -37,8 +37,8 @@ export function renderLab(result: LabResult, command?: string): string {
 <body>
 <header>
 <h1>Does selection by difficulty help, when, and at what price?</h1>
-<p>Winnow’s lab puts Winnow’s own claim to the test, in a built-in world where a program knows which answers are right. Its studies train small models on all pairs, on the easiest and on as many random ones, and each reaches its verdict by a rule written down before the run.</p>
-<p lang="ja">このページは、難しさによるデータ選別という Winnow 自身の主張を、正解をプログラムで判定できる組み込みの世界で検証した結果です。各節の枠内の文が結論で、実行前に書いた規則に従って決まります。<span lang="en">no difference … shown</span> は「差がない」ではなく「この繰り返し数では差を示せなかった」という意味です。図と表がその根拠です。区間は独立した繰り返しによる 95 % 信頼区間、p は研究内のすべての検定について Holm 法で補正した値です。</p>
+<p>Winnow’s lab puts Winnow’s own claim to the test, in a built-in world where a program knows which answers are right. Its studies train small models on all pairs, on the easiest and on as many random ones, and each reaches its verdict by a rule that stands beside it; docs/lab.md says which of them were changed after something had been seen.</p>
+<p lang="ja">このページは、難しさによるデータ選別という Winnow 自身の主張を、正解をプログラムで判定できる組み込みの世界で検証した結果です。各節の枠内の文が結論で、その上に記した規則に従って決まります。<span lang="en">no difference … shown</span> は「差がない」ではなく「この繰り返し数では差を示せなかった」という意味です。図と表がその根拠です。区間は独立した繰り返しによる 95 % 信頼区間、p は研究内のすべての検定について Holm 法で補正した値です。</p>
 </header>
 <main>
 <p class="caption">${extent} lab, seed ${seed}; ${count(scale.pairs)} pairs, ${count(scale.evaluationPrompts)} prompts to evaluate on and ${count(scale.tuningPrompts)} to choose on in each replicate; winnow ${version} (${engine}); ${duration(seconds).en}, ${duration(work).en} of one core’s work. Intervals: 95 %, over independent replicates. p: against no difference, corrected for all tests of a study (Holm).${command === undefined ? null : html` Made by <code>${command}</code>`}</p>
@@ -57,7 +57,7 @@ function section(study: StudyEntry): Html {
   const { name, title, verdict, question, figures, tables, claims } = study;
   return html`<section id="${name}">
 <h2>${title}</h2>
-<p class="caption">Asked, and judged by a rule written down before the run: ${question}</p>
+<p class="caption">Asked, and by which rule: ${question}</p>
 <p class="answer">${verdict}</p>
 ${figures.length === 0 ? null : html`<div class="charts">${figures.map((figure, i) => chart(figure, `${name}-figure-${i}`))}</div>`}
 ${tables.map(table)}

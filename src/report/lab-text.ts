@@ -26,7 +26,7 @@ export function labMarkdown({ studies, extent, seed, version, engine, seconds }:
     [
       `### ${title}`,
       `**${verdict}**`,
-      `_Rule, before the run:_ ${question}`,
+      `_Asked, and by which rule:_ ${question}`,
       ...tables.flatMap(({ title, head, rows, meaning }) => [`${title}`, markdownTable(head, rows), meaning]),
       'Claims',
       markdownTable(CLAIM_HEAD, claims.map(claimRow)),

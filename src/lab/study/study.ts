@@ -76,7 +76,7 @@ export interface StudyResult {
 export interface Study {
   readonly name: string;
   readonly title: string;
-  /** What it asks, and by which rule its verdict is reached; written down before it is run. */
+  /** What it asks, and by which rule its verdict is reached; docs/lab.md says what was changed after looking. */
   readonly question: string;
   /** Sizes of the base models that it trains; from small to large. */
   readonly sizes: Readonly<Record<Extent, readonly BaseSize[]>>;
