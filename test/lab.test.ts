@@ -39,6 +39,11 @@ async function smallLab(folder: string, asked: readonly Study[] = [noise]) {
   return { ...rest, studies: studies.map(({ seconds: __, coreSeconds: ___, ...study }) => study) };
 }
 
+const cellsOf = (folder: string) =>
+  readdirSync(join(dir, folder, 'cells')).map(
+    (name) => JSON.parse(readFileSync(join(dir, folder, 'cells', name), 'utf8')) as CellSummary,
+  );
+
 const unitsOf = (folder: string) =>
   readdirSync(join(dir, folder, 'worlds')).flatMap((world) =>
     readdirSync(join(dir, folder, 'worlds', world, 'units')).map((unit) => `${world}/${unit}`),
@@ -59,9 +64,7 @@ describe('a study of the lab', () => {
     expect(precision?.value).toBeLessThanOrEqual(1);
     const detected = study?.tables.find(({ title }) => title.startsWith('Are the flipped'));
     expect(detected?.rows).toHaveLength(2);
-    const cells = readdirSync(join(dir, 'one', 'cells')).map(
-      (name) => JSON.parse(readFileSync(join(dir, 'one', 'cells', name), 'utf8')) as CellSummary,
-    );
+    const cells = cellsOf('one');
     const [clean, noisy] = [0, 0.2].map((rate) =>
       cells.find(({ world }) => (world.labelNoise ?? 0) === rate),
     ) as [CellSummary, CellSummary];
@@ -110,21 +113,25 @@ describe('a study of the lab', () => {
 describe('studies that train in ways of their own', () => {
   it('side effects: strata, every corrected loss, the anchor', async () => {
     const { studies } = await smallLab('effects', [effects]);
-    const rows = new Map(studies[0]?.tables[0]?.rows.map((row) => [row[0], row]));
-    const full = rows.get('full');
-    for (const label of ['within length', 'within family', 'LD-DPO 0', 'R-DPO 0.2', 'SamPO', 'anchor 1']) {
-      const arm = rows.get(`easiest 80 %, ${label}`);
-      expect(arm).toHaveLength(full?.length ?? 0);
-      // Win rate, correctness, style and the chosen log-probability: no two arms are the same training.
-      expect(arm?.slice(1)).not.toEqual(rows.get('easiest 80 %')?.slice(1));
-    }
+    const labels = ['within length', 'within family', 'LD-DPO 0', 'R-DPO 0.2', 'SamPO', 'anchor 0.03'];
+    const shown = studies[0]?.tables[0]?.rows.map(([name]) => name);
+    const [cell] = cellsOf('effects');
+    // No two arms are the same training, small as their difference may be at a small rate.
+    const losses = labels.map(
+      (label) => armIn(cell as CellSummary, `easiest 80 %, ${label}`).heldOutLossNats,
+    );
+    losses.push(armIn(cell as CellSummary, 'easiest 80 %').heldOutLossNats);
+    expect(new Set(losses).size).toBe(labels.length + 1);
+    expect(shown).toEqual(expect.arrayContaining(labels.map((label) => `easiest 80 %, ${label}`)));
   }, 240_000);
 
-  it('prediction: every world of the quick sweep is predicted from the others', async () => {
+  it('prediction: what is said of every world of the quick sweep stands beside what came of it', async () => {
     const { studies } = await smallLab('prediction', [prediction]);
     const [study] = studies;
-    expect(study?.verdict).toMatch(/^In 4 worlds with models/);
-    expect(study?.tables.map(({ rows }) => rows.length)).toEqual([4, 13, 2, 4]);
+    // 270 pairs are too few for the rule to speak.
+    expect(study?.verdict).toMatch(/^Of 4 data sets the outlook spoke of 0/);
+    expect(study?.tables.map(({ rows }) => rows.length)).toEqual([4, 4, 4]);
+    for (const row of study?.tables[0]?.rows ?? []) expect(row[2]).toBe('cannot tell');
     for (const claim of study?.claims ?? []) expect(Number.isFinite(claim.value)).toBe(true);
   }, 240_000);
 });

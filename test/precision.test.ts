@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { spearman } from '../src/stats/correlation.ts';
+import { integersAreExact } from '../src/tensor/integer-products.ts';
 import { argumentsOf, readRows, readScores, tinyWorld, unitsOf, winnow, winnowOk } from './tiny-world.ts';
 
 /** Scoring with products of integers: the ranks are what they are in float32, and training is float32's. */
@@ -9,14 +10,16 @@ const world = tinyWorld('precision');
 const precisions = ['f32', 'int16', 'int8'] as const;
 const outOf = (precision: string) => join(world.dir, precision);
 
-beforeAll(async () => {
-  for (const precision of precisions)
-    await winnowOk(
-      argumentsOf('score', world, { out: outOf(precision), seeds: 1, more: ['--precision', precision] }),
-    );
-});
+const exactHere = await integersAreExact();
 
-describe('difficulty.precision', () => {
+describe.skipIf(!exactHere)('difficulty.precision (integers need VNNI or AMX)', () => {
+  beforeAll(async () => {
+    for (const precision of precisions)
+      await winnowOk(
+        argumentsOf('score', world, { out: outOf(precision), seeds: 1, more: ['--precision', precision] }),
+      );
+  });
+
   it.each([
     ['int16', 0.9999, 1e-3],
     ['int8', 0.99, 0.5],
@@ -57,6 +60,16 @@ describe('difficulty.precision', () => {
         .map(({ loss }) => loss)
         .sort();
     expect(steps('int8')).toEqual(steps('f32'));
+  });
+});
+
+describe('difficulty.precision', () => {
+  it.skipIf(exactHere)('is refused on a processor that overflows', async () => {
+    const more = ['--precision', 'int8'];
+    const { code, stderr } = await winnow(argumentsOf('score', world, { out: outOf('refused'), more }));
+    expect(code).toBe(1);
+    expect(stderr).toContain('this processor adds products of 8-bit integers in 16 bits');
+    expect(stderr).toContain('--precision f32');
   });
 
   it.each([

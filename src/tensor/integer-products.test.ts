@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Random } from '../base/random.ts';
 import { multiply } from './elementwise.ts';
-import type { Precision } from './integer-products.ts';
+import { integersAreExact, type Precision } from './integer-products.ts';
 import { linear } from './matmul.ts';
 import type { FileTensor } from './onnx.ts';
 import { compile } from './program.ts';
@@ -51,7 +51,14 @@ async function products(x: Float32Array, [weight, tensor]: [Value, FileTensor], 
   return results;
 }
 
-describe('products of integers', () => {
+const exactHere = await integersAreExact();
+
+it.skipIf(exactHere)('a processor that overflows is refused', async () => {
+  const refused = products(new Float32Array(8).fill(1), stored(4, 8), 'int8');
+  await expect(refused).rejects.toMatchObject({ kind: 'machine', code: 'integers-overflow' });
+});
+
+describe.skipIf(!exactHere)('products of integers (need VNNI or AMX)', () => {
   const [rows, width, out] = [7, 48, 40];
   const normal = (length: number) => Float32Array.from({ length }, () => random.normal());
   const x = normal(rows * width);

@@ -1,3 +1,4 @@
+import { machineError } from '../base/errors.ts';
 import { multiplyDims } from './dim.ts';
 import { add, multiply, subtract } from './elementwise.ts';
 import { topological } from './gradients.ts';
@@ -45,6 +46,8 @@ const LONGEST = Math.floor((2 ** 31 - 1) / (2 * MOST * SHIFT));
  * Scales a row and a channel as in Dettmers et al. 2022 (LLM.int8(), section 2.1, vector-wise quantization).
  *
  * Weights are rounded here, once; they are then held by the session, no longer mapped.
+ *
+ * @throws machineError where this processor's products of integers are not exact.
  */
 export async function toIntegers(
   parts: readonly Part[],
@@ -52,6 +55,16 @@ export async function toIntegers(
   precision: 'int8' | 'int16',
   options: SessionOptions,
 ): Promise<{ readonly parts: readonly Part[]; readonly files: ReadonlyMap<Value, StoredTensor> }> {
+  if (!(await integersAreExact()))
+    throw machineError(
+      'integers-overflow',
+      'this processor adds products of 8-bit integers in 16 bits, which overflow',
+      {
+        got: `precision ${precision}`,
+        need: 'instructions for such products (AVX-512 VNNI, AVX-VNNI or AMX)',
+        remedy: 'Use --precision f32: without those instructions integers are hardly faster either',
+      },
+    );
   const pairs = precision === 'int16';
   const weights = new Map<Value, IntegerWeight>();
   const weightOf = (value: Value): IntegerWeight => {
@@ -88,6 +101,42 @@ export async function toIntegers(
     for (const [own, held] of await roundWeight(tensor, weight, options)) stored.set(own, held);
   }
   return { parts: made, files: stored };
+}
+
+let exact: Promise<boolean> | undefined;
+
+/**
+ * Whether products of unsigned and signed 8-bit integers come out exactly here: those of the largest numbers are
+ * multiplied once. Without VNNI the runtime's kernels add two of them in 16 bits, and what does not fit is cut.
+ */
+export function integersAreExact(): Promise<boolean> {
+  exact ??= (async () => {
+    const [K, N] = [64, 16];
+    const bytes = (value: number, length: number, shape: readonly number[]) =>
+      constant(new Uint8Array(length).fill(value), shape);
+    const a = bytes(SHIFT + MOST, K, [1, K]);
+    const b = apply1({
+      op: 'Cast',
+      attributes: { to: ONNX_INT8 },
+      inputs: [bytes(MOST, K * N, [K, N])],
+      shape: [K, N],
+      dtype: 'i8',
+    });
+    const y = apply1({
+      op: 'MatMulIntegerToFloat',
+      domain: 'com.microsoft',
+      inputs: [a, b, constant(1), constant(1), constant(Uint8Array.of(SHIFT))],
+      shape: [1, N],
+    });
+    const session = await openOnCpu(toOnnx({ inputs: {}, outputs: { y } }), { threads: 1 });
+    try {
+      const found = (await session.run({})).y?.data as Float32Array;
+      return found.every((value) => value === K * MOST * MOST);
+    } finally {
+      await session.release();
+    }
+  })();
+  return exact;
 }
 
 /** Whether a node is x·Wᵀ with a weight from a file, of which int32 holds the sums. */
