@@ -109,6 +109,11 @@ function byOutcome(outcome: Outcome, { full }: Evidence): Sentence[] {
           'Decide which measure counts for your use, and read answers on which the arms differ. A larger keep fraction may keep the gain at a lower price.',
           'どの指標を重視するかを決め、条件間で結果が分かれた回答を確認してください。採用率を上げると、効果を保ったまま代償を抑えられる場合があります。',
         ),
+        say(
+          'neutral',
+          'A small anchor for the chosen answers (training.anchorWeight: 0.03) is worth a try: in Winnow’s lab it kept the gain and gave the right answers back.',
+          '選択回答への小さなアンカー（training.anchorWeight: 0.03）も試す価値があります。Winnow の実験では、効果を保ったまま正答率の低下がなくなりました。',
+        ),
       ];
     case 'unknown':
       return [
