@@ -112,7 +112,7 @@ function byOutcome(outcome: Outcome, { full }: Evidence): Sentence[] {
         say(
           'neutral',
           'A small anchor for the chosen answers (training.anchorWeight: 0.03) is worth a try: in Winnow’s lab it kept the gain and gave the right answers back.',
-          '選択回答への小さなアンカー（training.anchorWeight: 0.03）も試す価値があります。Winnow の実験では、効果を保ったまま正答率の低下がなくなりました。',
+          '良い回答への小さなアンカー（training.anchorWeight: 0.03）も試す価値があります。Winnow の実験では、効果を保ったまま正答率の低下がなくなりました。',
         ),
       ];
     case 'unknown':
