@@ -25,6 +25,7 @@ import { sharedRow } from '../pipeline/work.ts';
 import { type Config, loadConfig } from '../run/config.ts';
 import { openRun } from '../run/folder.ts';
 import { runUnits } from '../run/pool.ts';
+import { integersAreExact } from '../tensor/integer-products.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { ownBytes, workerMemory } from '../train/memory.ts';
@@ -172,13 +173,14 @@ async function speed(trial: Trial, outside: Outside): Promise<Finding> {
   };
   const rounds = probeRounds(parameters, newTokens);
   const base = { modelDir: dir, modelHash: 'doctor', tokens: sample };
+  const integers = await integersAreExact();
   const units = Array.from({ length: lane.workers }, (_, i) =>
     probeUnit(base, {
       sample,
       prompts,
       hyper,
       generation,
-      precision: 'int8',
+      precision: integers ? 'int8' : 'f32',
       rounds,
       lanes: lane,
       lane: i,
@@ -202,11 +204,11 @@ async function speed(trial: Trial, outside: Outside): Promise<Finding> {
   const { seconds } = measured;
   const rates = {
     scoring: rate(sampled * tokens, seconds.score),
-    scoringInt8: rate(sampled * tokens, seconds.rounded),
+    scoringInt8: integers ? rate(sampled * tokens, seconds.rounded) : null,
     training: rate(sampled * tokens, seconds.train),
     answering: rate(measured.prompts, seconds.round),
   };
-  const per = (amount: number) => amount.toLocaleString('en-US');
+  const per = (amount: number | null) => amount?.toLocaleString('en-US') ?? 'refused, its sums overflow here';
   const workers = `${lane.workers} worker${lane.workers === 1 ? '' : 's'} of ${lane.threads} thread${lane.threads === 1 ? '' : 's'}`;
   return finding(
     'speed',
