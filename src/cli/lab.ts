@@ -49,7 +49,7 @@ export function addLab(program: Command, outside: Outside): void {
     .command('lab')
     .description('does selection by difficulty help, when, and at what price? Measured in the built-in world')
     .option('--quick', 'minutes, on the base models that come with winnow (default)')
-    .option('--full', 'up to two hours on two cores, base models of four sizes')
+    .option('--full', 'hours, base models of four sizes')
     .option('--study <names...>', `some of ${STUDIES.map(({ name }) => name).join(', ')} (default: all)`)
     .option('--seeds <n>', 'replicates of each cell (default: by study)')
     .option('--seed <n>', 'seed of all randomness', '42')

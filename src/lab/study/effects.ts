@@ -109,6 +109,11 @@ function correctionsIn(cells: readonly CellSummary[]): string[] {
   return [...names].filter((name) => name !== 'full' && name !== PLAIN && !name.startsWith('random'));
 }
 
+/** The study's rule: at least 80 % of plain selection's gain, at most a quarter of the right answers that it loses. */
+function keepsAndMends(won: number, damage: number, gain: number, lost: number): boolean {
+  return won >= 0.8 * gain && damage >= Math.min(0, lost) / 4;
+}
+
 /** The corrections that work by the study's rule, the one that wins most first. */
 function working(cells: readonly CellSummary[]): string[] {
   const gain = meanInterval(differences(cells, PLAIN, 'full'));
@@ -117,7 +122,7 @@ function working(cells: readonly CellSummary[]): string[] {
   const won = (name: string) => mean(differences(cells, name, 'full'));
   const damage = (name: string) => mean(differences(cells, name, 'full', correct));
   return correctionsIn(cells)
-    .filter((name) => won(name) >= 0.8 * gain.value && damage(name) >= Math.min(0, lost) / 4)
+    .filter((name) => keepsAndMends(won(name), damage(name), gain.value, lost))
     .sort((a, b) => won(b) - won(a));
 }
 
@@ -197,7 +202,7 @@ function proofTable(chosen: string, cells: readonly CellSummary[], claims: Claim
       claims.difference(`${world}: ${what}, ${name} − full`, differences(own, name, 'full', value));
     const [gain, lost] = [of(PLAIN, 'win rate'), of(PLAIN, 'right answers', correct)];
     const [won, damage] = [of(chosen, 'win rate'), of(chosen, 'right answers', correct)];
-    if (won.value >= 0.8 * gain.value && damage.value >= Math.min(0, lost.value) / 4) kept.push(world);
+    if (keepsAndMends(won.value, damage.value, gain.value, lost.value)) kept.push(world);
     return [world, String(own.length), ...[gain, lost, won, damage].map(points)];
   });
   return {
