@@ -18,7 +18,7 @@ export interface HubFile {
 }
 
 /**
- * One model in the hub's ordinary cache, at one revision: `refs/<revision>` holds a commit, `snapshots/<commit>` links
+ * One model (or dataset, or space) in the hub's ordinary cache, at one revision: `refs/<revision>` holds a commit, `snapshots/<commit>` links
  * with the files' names, `blobs/<hash>` their bytes.
  *
  * *Reference:* huggingface_hub, "Understand caching" (docs/source/en/guides/manage-cache.md).
@@ -27,11 +27,14 @@ export class CachedRepo {
   readonly model: string;
   readonly revision: string;
   readonly folder: string;
+  /** What is looked for in it. */
+  readonly what: 'model' | 'dataset' | 'space';
 
-  constructor(folder: string, model: string, revision: string) {
+  constructor(folder: string, model: string, revision: string, what: CachedRepo['what'] = 'model') {
     this.folder = folder;
     this.model = model;
     this.revision = revision;
+    this.what = what;
   }
 
   get ref(): string {

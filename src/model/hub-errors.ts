@@ -53,7 +53,8 @@ const NETWORK = /^(ECONN|EAI_|ENOTFOUND|ETIMEDOUT|EPIPE|EHOST|ENET|EPROTO|ERR_)/
 /** What a failure means, without the token. */
 export function hubError(error: unknown, repo: CachedRepo, token: string | null): WinnowError {
   if (error instanceof WinnowError) return error;
-  const { model, revision, folder } = repo;
+  const { model, revision, folder, what } = repo;
+  const given = what === 'model' ? 'the folder of a model' : 'a file of it';
   const code = errno(error) ?? '';
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return machineError(
@@ -68,11 +69,10 @@ export function hubError(error: unknown, repo: CachedRepo, token: string | null)
     const message = error instanceof Error ? [error.message, causeOf(error)].filter(Boolean).join(': ') : '';
     return machineError(
       'hub-unreachable',
-      `${model} is not a folder here, and the hub cannot be reached`,
+      `${what === 'model' ? `${model} is not a folder here, and` : `${model} is needed, and`} the hub cannot be reached`,
       {
         got: hide(message || String(error).split('. URL:', 1)[0] || '', token),
-        remedy:
-          'Check the network (and HF_ENDPOINT, if set), then run the same command again: a download goes on where it stopped. Or give the folder of a model',
+        remedy: `Check the network (and HF_ENDPOINT, if set), then run the same command again: a download goes on where it stopped. Or give ${given}`,
       },
       error,
     );
@@ -89,13 +89,19 @@ export function hubError(error: unknown, repo: CachedRepo, token: string | null)
     });
   if (error.statusCode === 404 && /\brev(ision)?\b/i.test(said)) return noRevision(model, revision);
   if (error.statusCode === 404)
-    return inputError('hub-not-found', `${model} is neither a folder here nor a model on the hub`, {
-      got: model,
-      remedy: 'Give the folder of a model, or a hub id as org/name',
-    });
+    return inputError(
+      'hub-not-found',
+      what === 'model'
+        ? `${model} is neither a folder here nor a model on the hub`
+        : `the hub has no such file of the ${what} ${model}`,
+      {
+        got: what === 'model' ? model : said,
+        remedy: `Give ${given}${what === 'model' ? ', or a hub id as org/name' : ''}`,
+      },
+    );
   return machineError('hub-unreachable', `the hub failed with status ${error.statusCode}`, {
     got: said,
-    remedy: 'Try again later, or give the folder of a model',
+    remedy: `Try again later, or give ${given}`,
   });
 }
 

@@ -67,19 +67,30 @@ export async function modelFolder(model: string, options: HubOptions = {}): Prom
 
 type Hub = typeof import('@huggingface/hub');
 
-async function download(
-  hub: Hub,
-  repo: CachedRepo,
-  token: string | null,
-  { onProgress, onNote, signal, env = process.env }: HubOptions,
-): Promise<string> {
-  const access = {
+/** How the hub is reached: HF_ENDPOINT, the user's token, and a signal that ends requests. */
+export function hubAccess({ env = process.env, signal }: Pick<HubOptions, 'env' | 'signal'>): {
+  readonly hubUrl?: string;
+  readonly accessToken?: string;
+  readonly fetch?: typeof fetch;
+} {
+  const token = accessToken(env);
+  return {
     ...(env.HF_ENDPOINT ? { hubUrl: env.HF_ENDPOINT.replace(/\/+$/, '') } : {}),
     ...(token === null ? {} : { accessToken: token }),
     ...(signal === undefined
       ? {}
       : { fetch: (url: string | URL | Request, init?: RequestInit) => fetch(url, { ...init, signal }) }),
   };
+}
+
+async function download(
+  hub: Hub,
+  repo: CachedRepo,
+  token: string | null,
+  options: HubOptions,
+): Promise<string> {
+  const { onProgress, onNote, signal } = options;
+  const access = hubAccess(options);
   const named = { name: repo.model, revision: repo.revision, additionalFields: ['sha' as const], ...access };
   const { sha: commit } = await hub.modelInfo(named);
   if (!COMMIT.test(commit))
@@ -166,6 +177,6 @@ function accessToken(env: NodeJS.ProcessEnv): string | null {
   });
 }
 
-function isSet(flag: string | undefined): boolean {
+export function isSet(flag: string | undefined): boolean {
   return flag !== undefined && !['', '0', 'false', 'no', 'off'].includes(flag.toLowerCase());
 }

@@ -1,4 +1,5 @@
 import type { GoldJudge } from '../judge/judge.ts';
+import type { Config } from '../run/config.ts';
 import type { UnitResult } from '../run/done.ts';
 import { type PoolEvent, runUnits } from '../run/pool.ts';
 import { type UnitSpec, unitId } from '../run/unit.ts';
@@ -43,15 +44,31 @@ export async function execute(
   specs: readonly UnitSpec[],
   costs: StageCost[],
 ): Promise<UnitResult[]> {
+  return runStage(context, title, specs, { ...prepared.config, needs: runMemory(prepared) }, costs);
+}
+
+/** What a stage may use of this machine, and what its workers need. */
+export type StageResources = Pick<Config, 'workers' | 'threads' | 'memoryGB' | 'device'> & {
+  readonly needs: Needs;
+};
+
+/** `execute`, for units of any work. */
+export async function runStage(
+  context: StageContext,
+  title: string,
+  specs: readonly UnitSpec[],
+  resources: StageResources,
+  costs: StageCost[],
+): Promise<UnitResult[]> {
   const count = new Set(specs.map(unitId)).size;
-  const { workers, threads, workBytes } = lanes(prepared.config, runMemory(prepared), count);
+  const { workers, threads, workBytes } = lanes(resources, resources.needs, count);
   const begun = performance.now();
   let reused = 0;
   const talk = context.onStage(title, count);
   const results = await runUnits(context.runDir, specs, {
     workers,
     threadsPerWorker: threads,
-    device: prepared.config.device,
+    device: resources.device,
     command: context.command,
     workBytes,
     onEvent(event) {

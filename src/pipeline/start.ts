@@ -31,6 +31,14 @@ export function startAdapter(config: Config, checkpoint: Checkpoint): StartAdapt
       key: 'training.adapter',
       remedy: 'Merge it into the model first (winnow merge) and give the merged model',
     });
+  return fittingAdapter(dir, checkpoint);
+}
+
+/**
+ * An adapter, held against the model that it is to be used with.
+ * @throws inputError `adapter-misfit`, and those of `readAdapter`.
+ */
+export function fittingAdapter(dir: string, checkpoint: Checkpoint): StartAdapter {
   const adapter = readAdapter(dir);
   for (const [module, { a, b }] of adapter.tensors) {
     const weight = checkpoint.weights.get(`${module}.weight`);
