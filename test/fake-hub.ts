@@ -13,7 +13,7 @@ export const gitHash = (bytes: Uint8Array) =>
 type Files = Map<string, Buffer>;
 
 /**
- * A hub of one model, `org/tiny`: the routes that @huggingface/hub asks for, answered as the real one does. Large
+ * A hub of one model (dataset, space), `org/tiny`: the routes that @huggingface/hub asks for, answered as the real one does. Large
  * files lie on a second server (the storage network), to which `resolve` leads and which must never see the token.
  */
 export class FakeHub {
@@ -84,8 +84,8 @@ export class FakeHub {
       response.end(JSON.stringify({ error }));
     };
     const [, model, kind, rest = ''] =
-      /^\/api\/models\/(\w+\/\w+)\/(revision|tree)\/(.+)$/.exec(url.pathname) ??
-      /^\/(\w+\/\w+)\/(resolve)\/(.+)$/.exec(url.pathname) ??
+      /^\/api\/(?:models|datasets|spaces)\/(\w+\/\w+)\/(revision|tree|paths-info)\/(.+)$/.exec(url.pathname) ??
+      /^\/(?:datasets\/|spaces\/)?(\w+\/\w+)\/(resolve)\/(.+)$/.exec(url.pathname) ??
       [];
     if (model !== 'org/tiny') return fail(404, 'Repository not found', 'RepoNotFound');
     const given = request.headers.authorization;
@@ -103,6 +103,22 @@ export class FakeHub {
     const files = this.commits.get(commit);
     if (files === undefined) return fail(404, `Invalid rev id: ${revision}`, 'RevisionNotFound');
     if (kind === 'resolve') return this.#resolve(path.join('/'), files, commit, request, response);
+    if (kind === 'paths-info') {
+      let asked = '';
+      request.on('data', (piece) => {
+        asked += piece;
+      });
+      request.on('end', () => {
+        const { paths } = JSON.parse(asked) as { paths: string[] };
+        const found = paths.flatMap((name) => {
+          const bytes = files.get(name);
+          return bytes === undefined ? [] : [this.#entry(name, bytes)];
+        });
+        response.writeHead(200, { 'Content-Type': 'application/json' });
+        response.end(JSON.stringify(found));
+      });
+      return;
+    }
     const folders = [...files.keys()].filter((name) => name.includes('/')).map((name) => name.split('/')[0]);
     const body =
       kind === 'revision'

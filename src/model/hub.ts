@@ -55,7 +55,7 @@ export async function modelFolder(model: string, options: HubOptions = {}): Prom
   }
   const token = accessToken(env);
   try {
-    return await download(hub, repo, token, options);
+    return await download(hub, repo, options);
   } catch (error) {
     signal?.throwIfAborted();
     const told = hubError(error, repo, token);
@@ -86,7 +86,6 @@ export function hubAccess({ env = process.env, signal }: Pick<HubOptions, 'env' 
 async function download(
   hub: Hub,
   repo: CachedRepo,
-  token: string | null,
   options: HubOptions,
 ): Promise<string> {
   const { onProgress, onNote, signal } = options;
