@@ -128,7 +128,7 @@ export interface Estimate {
   readonly fresh: number;
   /** Of the fresh ones: UTF-8 bytes / 4. */
   readonly promptTokens: number;
-  /** Of the fresh ones: the mean of cached replies to this judge where there are any, else the most. */
+  /** Of the fresh ones: the mean of the cached ones where there are any, else the most. */
   readonly completionTokens: number;
   /** Of the fresh ones: the sum of `maxTokens`. */
   readonly completionTokensMost: number;
