@@ -38,7 +38,7 @@ const completionSchema = z.object({
         message: z.object({ content: z.union([z.string(), z.array(textPart)]).nullish() }),
         logprobs: z
           .object({
-            content: z.array(tokenSchema.extend({ top_logprobs: z.array(tokenSchema).nullish() })).nullish(),
+            content: z.array(z.object({ top_logprobs: z.array(tokenSchema).nullish() })).nullish(),
           })
           .nullish(),
       }),
@@ -73,8 +73,8 @@ export function readReply(body: string, ask: Ask): ChatReply | string {
     text,
     finish: finish ?? null,
     logProbs:
-      logprobs?.content?.map(({ top_logprobs: top, token, logprob }) =>
-        (top == null || top.length === 0 ? [{ token, logprob }] : top).map(alternative),
+      logprobs?.content?.map(({ top_logprobs: top }) =>
+        (top ?? []).map(({ token, logprob }): TokenLogProb => ({ token, logProb: logprob })),
       ) ?? null,
     tokens:
       usage == null
@@ -82,10 +82,6 @@ export function readReply(body: string, ask: Ask): ChatReply | string {
         : { prompt: usage.prompt_tokens, completion: usage.completion_tokens, estimated: false },
     servedBy: model ?? null,
   };
-}
-
-function alternative({ token, logprob }: { token: string; logprob: number }): TokenLogProb {
-  return { token, logProb: logprob };
 }
 
 const errorSchema = z.object({
