@@ -55,7 +55,8 @@ function touch(file: string): void {
   }
 }
 
-function ownerIsGone(file: string): boolean {
+/** The lock says a process that has ended, or was not touched for a minute. */
+export function ownerIsGone(file: string): boolean {
   let text: string;
   try {
     if (Date.now() - statSync(file).mtimeMs > SILENT_MS) return true;

@@ -44,7 +44,7 @@ export interface ChatReply {
   readonly text: string;
   /** stop, length, content_filter, …; null where the server does not say. */
   readonly finish: string | null;
-  /** The likeliest tokens at each place of the reply; null where the server gave none. */
+  /** The likeliest tokens at each place of the reply (an empty list without any); null where the server gave none. */
   readonly logProbs: readonly (readonly TokenLogProb[])[] | null;
   readonly tokens: Tokens;
   /** What the server says its model is, often with a date; null where it does not. */
