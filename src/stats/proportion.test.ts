@@ -4,7 +4,7 @@ import { Random } from '../base/random.ts';
 import { clopperPearson, clusteredProportion, wilson } from './proportion.ts';
 
 const bounds = (interval: { low: number; high: number } | null) => [interval?.low, interval?.high];
-const close = (low: number, high: number) => [expect.closeTo(low, 10), expect.closeTo(high, 10)];
+const close = (...values: readonly number[]) => values.map((value) => expect.closeTo(value, 10));
 
 describe('intervals of a share', () => {
   // statsmodels 0.15.0: proportion_confint(k, n, 0.05, "wilson") and "beta". 81 of 263 is Newcombe's example (1998).
