@@ -9,6 +9,7 @@ import { runUnit } from '../run/worker.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
+import { addJudgeCheck } from './judge-check.ts';
 import { addLab } from './lab.ts';
 import { addMerge } from './merge.ts';
 import { addVerbs, type Outside } from './verbs.ts';
@@ -34,6 +35,7 @@ addVerbs(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);
+addJudgeCheck(program, outside);
 addDoctor(program, outside);
 program
   .command('config')

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { sampleRankCorrelation } from 'simple-statistics';
 import { describe, expect, test } from 'vitest';
-import { pearson, spearman, spearmanBrown } from './correlation.ts';
+import { partialCorrelation, pearson, spearman, spearmanBrown } from './correlation.ts';
 
 describe('pearson', () => {
   test('a worked example', () => {
@@ -64,6 +64,25 @@ describe('spearman', () => {
     expect(spearman([3, 3], [1, 2])).toBeNull();
     expect(spearman([3], [1])).toBeNull();
     expect(() => spearman([1, 2], [Number.NaN, 1])).toThrow('got NaN');
+  });
+});
+
+describe('partialCorrelation', () => {
+  const x = [0.1, 0.9, 0.4, 0.4, 0.8, 0.2, 0.7];
+  const y = [1, 0, 0.5, 0.2, 0.9, 0.3, 0.3];
+  const z = [3, 1, 2, 2, 5, 1, 4];
+
+  test('is the correlation of what a line in z leaves of both', () => {
+    // numpy 2: corrcoef of the residuals of x and y on (1, z) by lstsq
+    expect(partialCorrelation(x, y, z)).toBeCloseTo(-0.7235678221623063, 12);
+    expect(partialCorrelation(y, x, z)).toBeCloseTo(-0.7235678221623063, 12);
+  });
+
+  test('null where z explains a side wholly, or no correlation is defined', () => {
+    expect(partialCorrelation(z, y, z)).toBeNull();
+    expect(partialCorrelation(x, y, [1, 1, 1, 1, 1, 1, 1])).toBeNull();
+    expect(partialCorrelation([], [], [])).toBeNull();
+    expect(partialCorrelation([1], [2], [3])).toBeNull();
   });
 });
 

@@ -31,6 +31,29 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number | n
 }
 
 /**
+ * r_xy·z = (r_xy − r_xz r_yz) / √((1 − r_xz²)(1 − r_yz²))
+ *
+ * The correlation of x and y that is left when what is linear in z is taken out of both.
+ * *Reference:* Yule 1907, "On the theory of correlation for any number of variables", Proc. R. Soc. A 79(529).
+ * null where a simple correlation is (n < 2, a constant side), and where z explains one side wholly.
+ */
+export function partialCorrelation(
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  z: ArrayLike<number>,
+): number | null {
+  return partialOf(pearson(x, y), pearson(x, z), pearson(y, z));
+}
+
+/** {@link partialCorrelation} from the three simple correlations. */
+export function partialOf(xy: number | null, xz: number | null, yz: number | null): number | null {
+  if (xy === null || xz === null || yz === null) return null;
+  const left = (1 - xz * xz) * (1 - yz * yz);
+  if (left < 1e-12) return null;
+  return Math.min(1, Math.max(-1, (xy - xz * yz) / Math.sqrt(left)));
+}
+
+/**
  * r_k = k·r / (1 + (k − 1)·r)
  *
  * The reliability to expect of the mean of k parallel measurements of which two correlate with r;

@@ -1,10 +1,10 @@
-import { gammaln } from 'simple-statistics';
+import { incompleteBeta } from './beta.ts';
 import type { Interval } from './interval.ts';
 
 /**
  * P(T ≤ t) of Student's distribution with ν degrees of freedom:  1 − ½ I_x(ν/2, ½),  x = ν / (ν + t²),  t ≥ 0
  *
- * *Reference:* Abramowitz and Stegun 1964, 26.7.1 and 26.5.8 (continued fraction of the incomplete beta function I).
+ * *Reference:* Abramowitz and Stegun 1964, 26.7.1.
  */
 export function studentCdf(t: number, df: number): number {
   if (!(df > 0)) throw new RangeError(`studentCdf: need df > 0, got ${df}`);
@@ -91,35 +91,4 @@ export function holm(values: readonly number[]): number[] {
     adjusted[i] = most;
   });
   return adjusted;
-}
-
-/** I_x(a, b), regularised. */
-function incompleteBeta(x: number, a: number, b: number): number {
-  if (x <= 0) return 0;
-  if (x >= 1) return 1;
-  const front = Math.exp(gammaln(a + b) - gammaln(a) - gammaln(b) + a * Math.log(x) + b * Math.log1p(-x));
-  return x < (a + 1) / (a + b + 2)
-    ? (front * betaFraction(x, a, b)) / a
-    : 1 - (front * betaFraction(1 - x, b, a)) / b;
-}
-
-/** The continued fraction of I_x(a, b), by Lentz's method. */
-function betaFraction(x: number, a: number, b: number): number {
-  const tiny = 1e-300;
-  const away = (value: number) => (Math.abs(value) < tiny ? tiny : value);
-  let c = 1;
-  let d = 1 / away(1 - ((a + b) * x) / (a + 1));
-  let result = d;
-  for (let m = 1; m <= 500; m++) {
-    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
-    d = 1 / away(1 + even * d);
-    c = away(1 + even / c);
-    result *= d * c;
-    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
-    d = 1 / away(1 + odd * d);
-    c = away(1 + odd / c);
-    result *= d * c;
-    if (Math.abs(d * c - 1) < 1e-15) break;
-  }
-  return result;
 }

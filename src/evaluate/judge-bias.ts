@@ -1,0 +1,207 @@
+import { deriveSeed } from '../base/random.ts';
+import { bootstrapMean } from '../stats/bootstrap.ts';
+import { bootstrapStatistics } from '../stats/bootstrap-statistics.ts';
+import { partialOf } from '../stats/correlation.ts';
+import type { Interval } from '../stats/interval.ts';
+import { clusteredProportion, type Proportion } from '../stats/proportion.ts';
+import { signTest } from '../stats/sign-test.ts';
+import type { Labels } from './agreement.ts';
+import type { CheckOptions } from './check-labels.ts';
+import type { JudgeVerdict } from './labelled.ts';
+
+/** Whether a judge prefers a place to an answer. */
+export type PositionBias =
+  /** Pairs were judged in both orders, so that quality falls out. */
+  | {
+      readonly known: true;
+      /** Pairs with a verdict in both orders. */
+      readonly n: number;
+      /** Both orders name the same answer, or both a tie. */
+      readonly consistent: Proportion | null;
+      /** Of all verdicts of both orders that prefer one: the answer shown first. ½ without bias. */
+      readonly firstShare: Proportion | null;
+      /** Pairs in which the answer shown first was preferred twice, or the one shown second. */
+      readonly alwaysFirst: number;
+      readonly alwaysSecond: number;
+      /** Sign test of the two. */
+      readonly p: number;
+    }
+  /** One order: what a judge prefers and what place it prefers cannot be told apart, only held against the labels. */
+  | {
+      readonly known: false;
+      /** Pairs in which both the judge and the label prefer an answer. */
+      readonly n: number;
+      readonly firstShare: Proportion | null;
+      readonly labelFirstShare: Proportion | null;
+      /** The judge's less the labels'. */
+      readonly difference: Interval | null;
+    };
+
+/** Whether a judge prefers the longer answer more than the labels do. */
+export interface LengthBias {
+  /** Pairs in which both the judge and the label prefer an answer, and lengths differ. */
+  readonly n: number;
+  readonly longerShare: Proportion | null;
+  readonly labelLongerShare: Proportion | null;
+  /** The judge's less the labels'. */
+  readonly difference: Interval | null;
+  /** Where they disagree: how often the judge takes the longer answer. */
+  readonly errorsLonger: Proportion | null;
+  /** What that would be if errors fell on short and long answers alike: the labels' share of shorter ones. */
+  readonly errorsLongerByChance: number | null;
+  /** Of verdict and length (which is longer), given the label. 0 without bias. */
+  readonly partialCorrelation: Interval | null;
+}
+
+export function positionBias(
+  asked: readonly (JudgeVerdict | null)[],
+  labels: Labels,
+  clusters: readonly string[],
+  options: CheckOptions,
+): PositionBias {
+  const rows = asked.map((verdict, i) => ({ verdict, label: labels[i], cluster: clusters[i] as string }));
+  const both = rows.filter(({ verdict }) => verdict?.first != null && verdict.swapped != null);
+  if (both.length === 0) {
+    const decided = rows.filter(
+      ({ verdict, label }) => isSide(verdict?.first) && isSide(label) && verdict?.swapped === undefined,
+    );
+    return {
+      known: false,
+      ...sharesOf(
+        decided.map(({ verdict, label, cluster }) => ({
+          judge: verdict?.first === 'a',
+          label: label === 'a',
+          cluster,
+        })),
+        { ...options, seed: deriveSeed(options.seed, 'first') },
+      ),
+    };
+  }
+  const shown = both.flatMap(({ verdict, cluster }) => [
+    { side: verdict?.first, first: 'a', cluster },
+    { side: verdict?.swapped, first: 'b', cluster },
+  ]);
+  const preferring = shown.filter(({ side }) => isSide(side));
+  const always = (first: string, swapped: string) =>
+    both.filter(({ verdict }) => verdict?.first === first && verdict.swapped === swapped).length;
+  const [alwaysFirst, alwaysSecond] = [always('a', 'b'), always('b', 'a')];
+  return {
+    known: true,
+    n: both.length,
+    consistent: clusteredProportion(
+      both.map(({ verdict }) => (verdict?.first === verdict?.swapped ? 1 : 0)),
+      both.map(({ cluster }) => cluster),
+    ),
+    firstShare: clusteredProportion(
+      preferring.map(({ side, first }) => (side === first ? 1 : 0)),
+      preferring.map(({ cluster }) => cluster),
+    ),
+    alwaysFirst,
+    alwaysSecond,
+    p: signTest([...Array<number>(alwaysFirst).fill(1), ...Array<number>(alwaysSecond).fill(-1)]).p,
+  };
+}
+
+export function lengthBias(
+  verdicts: Labels,
+  labels: Labels,
+  /** Of a's length less b's. */
+  signs: readonly number[],
+  clusters: readonly string[],
+  options: CheckOptions,
+): LengthBias {
+  const rows = verdicts.map((verdict, i) => {
+    const longer = (signs[i] as number) > 0 ? 'a' : 'b';
+    return { verdict, label: labels[i], sign: signs[i] as number, longer, cluster: clusters[i] as string };
+  });
+  const decided = rows
+    .filter(({ verdict, label, sign }) => isSide(verdict) && isSide(label) && sign !== 0)
+    .map(({ verdict, label, longer, cluster }) => ({
+      judge: verdict === longer,
+      label: label === longer,
+      cluster,
+    }));
+  const { firstShare, labelFirstShare, ...rest } = sharesOf(decided, {
+    ...options,
+    seed: deriveSeed(options.seed, 'longer'),
+  });
+  const errors = decided.filter(({ judge, label }) => judge !== label);
+  const rated = rows.filter(({ verdict, label }) => verdict !== null && label != null);
+  const [partialCorrelation] = bootstrapStatistics(
+    rated.length,
+    partialStatistic(
+      rated.map(({ verdict }) => scoreOf(verdict)),
+      rated.map(({ sign }) => sign),
+      rated.map(({ label }) => scoreOf(label)),
+    ),
+    {
+      ...options,
+      seed: deriveSeed(options.seed, 'partial'),
+      clusters: rated.map(({ cluster }) => cluster),
+    },
+  );
+  return {
+    ...rest,
+    longerShare: firstShare,
+    labelLongerShare: labelFirstShare,
+    errorsLonger: clusteredProportion(
+      errors.map(({ judge }) => (judge ? 1 : 0)),
+      errors.map(({ cluster }) => cluster),
+    ),
+    errorsLongerByChance: labelFirstShare === null ? null : 1 - labelFirstShare.value,
+    partialCorrelation: partialCorrelation as Interval | null,
+  };
+}
+
+/** How often the judge and how often the label takes a side, and the paired difference. */
+function sharesOf(
+  rows: readonly { readonly judge: boolean; readonly label: boolean; readonly cluster: string }[],
+  options: CheckOptions,
+) {
+  const clusters = rows.map(({ cluster }) => cluster);
+  const share = (which: 'judge' | 'label') =>
+    clusteredProportion(
+      rows.map((row) => (row[which] ? 1 : 0)),
+      clusters,
+    );
+  const differences = rows.map(({ judge, label }) => Number(judge) - Number(label));
+  return {
+    n: rows.length,
+    firstShare: share('judge'),
+    labelFirstShare: share('label'),
+    difference: rows.length === 0 ? null : bootstrapMean(differences, { ...options, clusters }),
+  };
+}
+
+function isSide(label: unknown): label is 'a' | 'b' {
+  return label === 'a' || label === 'b';
+}
+
+function scoreOf(label: unknown): number {
+  return label === 'a' ? 1 : label === 'b' ? -1 : 0;
+}
+
+/** The partial correlation of x and y given z over weighted cases. */
+function partialStatistic(x: readonly number[], y: readonly number[], z: readonly number[]) {
+  return (weights: Float64Array): (number | null)[] => {
+    let [n, sx, sy, sz, xx, yy, zz, xy, xz, yz] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (let i = 0; i < x.length; i++) {
+      const [w, a, b, c] = [weights[i]!, x[i]!, y[i]!, z[i]!];
+      n += w;
+      sx += w * a;
+      sy += w * b;
+      sz += w * c;
+      xx += w * a * a;
+      yy += w * b * b;
+      zz += w * c * c;
+      xy += w * a * b;
+      xz += w * a * c;
+      yz += w * b * c;
+    }
+    // Scores are −1, 0 and 1: sums are exact, and a constant side has a spread of exactly 0.
+    const [vx, vy, vz] = [n * xx - sx * sx, n * yy - sy * sy, n * zz - sz * sz];
+    const r = (ab: number, a: number, b: number, va: number, vb: number) =>
+      va === 0 || vb === 0 ? null : (n * ab - a * b) / Math.sqrt(va * vb);
+    return [partialOf(r(xy, sx, sy, vx, vy), r(xz, sx, sz, vx, vz), r(yz, sy, sz, vy, vz))];
+  };
+}
