@@ -14,7 +14,7 @@ export interface StageContext {
   /** Starts a worker process. */
   readonly command: readonly string[];
   readonly signal?: AbortSignal;
-  /** Grades answers, where a program can. */
+  /** Grades answers, where a program can; a reward model that does is in `Prepared`. */
   readonly judge: GoldJudge | null;
   /** A stage begins, with so many units. */
   readonly onStage: (title: string, units: number) => StageTalk;
@@ -36,15 +36,19 @@ export interface StageCost {
   readonly wallSeconds: number;
 }
 
-/** Runs the units of a stage in worker processes, or reuses them; adds what they took to `costs`. */
+/**
+ * Runs the units of a stage in worker processes, or reuses them; adds what they took to `costs`.
+ * @param needs memory of each worker. Default: as the model that is trained needs it.
+ */
 export async function execute(
   prepared: Prepared,
   context: StageContext,
   title: string,
   specs: readonly UnitSpec[],
   costs: StageCost[],
+  needs: Needs = runMemory(prepared),
 ): Promise<UnitResult[]> {
-  return runStage(context, title, specs, { ...prepared.config, needs: runMemory(prepared) }, costs);
+  return runStage(context, title, specs, { ...prepared.config, needs }, costs);
 }
 
 /** What a stage may use of this machine, and what its workers need. */
@@ -89,11 +93,11 @@ export async function runStage(
   return results;
 }
 
-const needs = new WeakMap<Prepared, Needs>();
+const known = new WeakMap<Prepared, Needs>();
 
-/** Memory that this run's workers need. */
+/** Memory that this run's workers need for the model that is trained. */
 export function runMemory(prepared: Prepared): Needs {
-  let found = needs.get(prepared);
+  let found = known.get(prepared);
   if (found === undefined) {
     const { config, checkpoint, start, pool, heldOut, prompts, tuningPrompts } = prepared;
     const { method, rank, alpha, targets } = fixedHyper(config, checkpoint, start, pool.length);
@@ -109,7 +113,7 @@ export function runMemory(prepared: Prepared): Needs {
       { promptTokens, newTokens: config.evaluation.maxNewTokens },
       config.difficulty.precision,
     );
-    needs.set(prepared, found);
+    known.set(prepared, found);
   }
   return found;
 }
