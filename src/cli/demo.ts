@@ -1,10 +1,11 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { PACKAGE_DIR } from '../base/package-dir.ts';
 import type { Outlook } from '../difficulty/outlook.ts';
 import type { NamedWorld } from '../lab/study/replicate.ts';
 import { CONFLICT_HARD, NEUTRAL } from '../lab/study/worlds.ts';
 import { ANSWER_TOKENS, makeWorldFiles, type WorldFiles } from '../lab/world-files.ts';
-import { PACKAGE_DIR, VERSION } from '../pipeline/version.ts';
+import { VERSION } from '../pipeline/version.ts';
 import type { Comparison, ReportData } from '../report/data.ts';
 import { keepPercent, percent, points } from '../report/numbers.ts';
 import { outlookSentence } from '../report/outlook.ts';

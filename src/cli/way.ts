@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { writeFileAtomic } from '../base/files.ts';
 import { writeJson } from '../base/json.ts';
+import { PACKAGE_DIR } from '../base/package-dir.ts';
 import type { Outlook } from '../difficulty/outlook.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
@@ -19,7 +20,7 @@ import {
   type Trained,
   train,
 } from '../pipeline/stages.ts';
-import { PACKAGE_DIR, VERSION } from '../pipeline/version.ts';
+import { VERSION } from '../pipeline/version.ts';
 import { assemble } from '../report/assemble.ts';
 import type { ReportData } from '../report/data.ts';
 import { outlookSentence } from '../report/outlook.ts';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { readJson } from '../base/json.ts';
+import { PACKAGE_DIR } from '../base/package-dir.ts';
 import { type Outlook, type OutlookRule, outlook } from '../difficulty/outlook.ts';
 import { type DifficultyProfile, difficultyProfile } from '../difficulty/profile.ts';
 import { lengthsOf, type Prepared } from './prepare.ts';
 import type { Scored } from './stages.ts';
-import { PACKAGE_DIR } from './version.ts';
 
 /** What the pairs of a run are like from easy to hard. */
 export function profileOf(

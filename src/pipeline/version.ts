@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_DIR } from '../base/package-dir.ts';
 
-export { PACKAGE_DIR } from '../base/package-dir.ts';
-
 /** Version of winnow, from package.json. */
 export const VERSION = (
   JSON.parse(readFileSync(join(PACKAGE_DIR, 'package.json'), 'utf8')) as { version: string }

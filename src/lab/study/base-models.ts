@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { PACKAGE_DIR } from '../../base/package-dir.ts';
 import type { StageContext } from '../../pipeline/execute.ts';
-import { PACKAGE_DIR } from '../../pipeline/version.ts';
 import { runUnits } from '../../run/pool.ts';
 import { type BaseSize, baseRecipe, baseUnit } from '../base.ts';
 
