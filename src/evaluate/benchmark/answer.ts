@@ -113,8 +113,12 @@ function lastUserText(prompt: Question['prompt']): string {
 }
 
 /** Length as people read it: characters (Unicode code points), which no tokenizer changes. */
-export function lengthChars(answer: BenchmarkAnswer): number {
+export function lengthChars({ turns }: BenchmarkAnswer): number {
+  return turns.reduce((sum, { text }) => sum + codePoints(text), 0);
+}
+
+export function codePoints(text: string): number {
   let length = 0;
-  for (const { text } of answer.turns) for (const _ of text) length++;
+  for (const _ of text) length++;
   return length;
 }

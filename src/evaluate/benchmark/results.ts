@@ -1,0 +1,228 @@
+import { WinnowError } from '../../base/errors.ts';
+import type { Duel, DuelVerdict } from '../../judge/duel.ts';
+import { sameFamily } from '../../judge/family.ts';
+import type { TurnGrade } from '../../judge/grading-judge.ts';
+import { type JudgeNoise, judgeNoise } from '../../judge/judge-noise.ts';
+import { type PositionBias, positionBias } from '../../judge/position-bias.ts';
+import { type ArmPair, type ArmVerdict, type ArmWinRate, compareJudgedArms } from '../compare-arms.ts';
+import { lengthControlledWinRate } from '../length-controlled.ts';
+import { type LengthStory, lengthStory } from '../length-story.ts';
+import { codePoints } from './answer.ts';
+
+/** A model under test as a judge found it. */
+export interface JudgedModel {
+  readonly model: string;
+  readonly duels: readonly Duel[];
+  readonly verdicts: readonly DuelVerdict[];
+  /** Questions without an answer of the model or its opponent. */
+  readonly unanswered: number;
+  /** Share of the answers that ended by themselves; null where nobody knows. */
+  readonly endedShare: number | null;
+}
+
+export interface DuelResult {
+  readonly model: string;
+  /** Verdicts, repeats counted. */
+  readonly verdicts: number;
+  /** Duels, repeats counted, that the judge gave no verdict on. */
+  readonly withoutVerdict: number;
+  readonly unanswered: number;
+  /** Against the opponent, 0 … 1, with its interval over questions; null without any verdict. */
+  readonly winRate: ArmWinRate['winRate'] | null;
+  /** Ranks that the model may have; models that were not told apart share one. null without any verdict. */
+  readonly rank: ArmWinRate['rank'] | null;
+  /** The win rate if all answers were as long as the opponent's, 0 … 1. */
+  readonly lengthControlled: { readonly winRate: number; readonly standardError: number | null } | null;
+  /** Why there is none. */
+  readonly lengthControlledError: string | null;
+  /** In characters. */
+  readonly lengths: LengthStory | null;
+  readonly endedShare: number | null;
+  /** Of duels judged in both orders; null where none was. */
+  readonly position: Omit<PositionBias, 'firstShares'> | null;
+  /** The judge's own chance; null without repeats. */
+  readonly noise: JudgeNoise | null;
+  /** The family that judge and model share. */
+  readonly sameFamily: string | null;
+}
+
+export interface DuelResults {
+  /** Highest win rate first. */
+  readonly models: readonly DuelResult[];
+  /** Differences between models on the same questions. */
+  readonly pairs: readonly ArmPair[];
+}
+
+/** Win rates against one opponent, with what must stand beside them. */
+export function duelResults(
+  judged: readonly JudgedModel[],
+  { seed, judgeModel }: { readonly seed: number; readonly judgeModel: string | null },
+): DuelResults {
+  const arms = judged
+    .map(({ model, verdicts }) => ({ name: model, verdicts: verdicts.flatMap(armVerdict) }))
+    .filter(({ verdicts }) => verdicts.length > 0);
+  const { arms: rated, pairs } = compareJudgedArms(arms, { seed });
+  const rates = new Map(rated.map((arm) => [arm.name, arm]));
+  const models = judged.map((one): DuelResult => {
+    const { model, verdicts, unanswered, endedShare } = one;
+    const rate = rates.get(model) ?? null;
+    const rows = lengthRows(one);
+    const position = positionBias(verdicts);
+    const { firstShares: _, ...bias } = position;
+    return {
+      model,
+      verdicts: rows.length,
+      withoutVerdict: verdicts.length - rows.length,
+      unanswered,
+      winRate: rate?.winRate ?? null,
+      rank: rate?.rank ?? null,
+      ...controlled(rows),
+      lengths: rows.length === 0 ? null : lengthStory(rows),
+      endedShare,
+      position: position.duels === 0 ? null : bias,
+      noise: judgeNoise(verdicts),
+      sameFamily: judgeModel === null ? null : sameFamily(judgeModel, model),
+    };
+  });
+  return {
+    models: models.sort((a, b) => (b.winRate?.value ?? -1) - (a.winRate?.value ?? -1)),
+    pairs,
+  };
+}
+
+function armVerdict({ id, repeat, win }: DuelVerdict): ArmVerdict[] {
+  return win === null ? [] : [{ prompt: id, win, repeat }];
+}
+
+function lengthRows({ duels, verdicts }: JudgedModel) {
+  const lengths = new Map(
+    duels.map(({ id, model, opponent }) => [
+      id,
+      { lengthModel: codePoints(model), lengthOpponent: codePoints(opponent) },
+    ]),
+  );
+  return verdicts.flatMap(({ id, win }) => {
+    const length = lengths.get(id);
+    return win === null || length === undefined ? [] : [{ win, ...length, prompt: id }];
+  });
+}
+
+/** A fit that cannot be made is told by its cause; the plain win rate stands. */
+function controlled(
+  rows: ReturnType<typeof lengthRows>,
+): Pick<DuelResult, 'lengthControlled' | 'lengthControlledError'> {
+  // Repeats of a question are not judgments of their own.
+  const byPrompt = new Map<string, (typeof rows)[number][]>();
+  for (const row of rows) byPrompt.set(row.prompt, [...(byPrompt.get(row.prompt) ?? []), row]);
+  const means = [...byPrompt.values()].map((own) => {
+    const { lengthModel, lengthOpponent } = own[0] as (typeof own)[number];
+    const share = own.reduce((sum, { win }) => sum + win, 0) / own.length;
+    return { share, lengthModel, lengthBaseline: lengthOpponent };
+  });
+  try {
+    const { winRate, standardError } = lengthControlledWinRate(means);
+    return { lengthControlled: { winRate, standardError }, lengthControlledError: null };
+  } catch (error) {
+    if (!(error instanceof WinnowError)) throw error;
+    return { lengthControlled: null, lengthControlledError: error.message };
+  }
+}
+
+/** A model under test as a judge graded it. */
+export interface GradedModel {
+  readonly model: string;
+  readonly grades: readonly TurnGrade[];
+  readonly unanswered: number;
+  readonly meanLengthChars: number | null;
+  readonly endedShare: number | null;
+}
+
+export interface GradeResult {
+  readonly model: string;
+  readonly ratings: number;
+  readonly withoutVerdict: number;
+  readonly unanswered: number;
+  /** Mean rating, 1 … 10, with its interval over questions; null without any. */
+  readonly mean: ArmWinRate['winRate'] | null;
+  readonly turns: readonly (number | null)[];
+  readonly rank: ArmWinRate['rank'] | null;
+  readonly repeatDeviation: number | null;
+  readonly meanLengthChars: number | null;
+  readonly endedShare: number | null;
+  readonly sameFamily: string | null;
+}
+
+export interface GradeResults {
+  readonly models: readonly GradeResult[];
+  /** In ratings. */
+  readonly pairs: readonly ArmPair[];
+}
+
+/** Ratings are compared as shares of the scale's width. */
+const LEAST_RATING = 1;
+const WIDTH = 9;
+
+/** Mean ratings of models on the same questions, compared as win rates are. */
+export function gradeResults(
+  graded: readonly GradedModel[],
+  { seed, judgeModel }: { readonly seed: number; readonly judgeModel: string },
+): GradeResults {
+  const arms = graded
+    .map(({ model, grades }) => ({
+      name: model,
+      verdicts: grades.flatMap(({ id, repeat, rating }): ArmVerdict[] =>
+        rating === null ? [] : [{ prompt: id, repeat, win: (clamp(rating) - LEAST_RATING) / WIDTH }],
+      ),
+    }))
+    .filter(({ verdicts }) => verdicts.length > 0);
+  const { arms: rated, pairs } = compareJudgedArms(arms, { seed });
+  const rates = new Map(rated.map((arm) => [arm.name, arm]));
+  const asRating = (share: number) => LEAST_RATING + WIDTH * share;
+  const models = graded.map((one): GradeResult => {
+    const { model, grades, unanswered, meanLengthChars, endedShare } = one;
+    const rate = rates.get(model) ?? null;
+    const known = grades.flatMap(({ turn, rating }) => (rating === null ? [] : [{ turn, rating }]));
+    const turnMean = (turn: number) => {
+      const own = known.filter((grade) => grade.turn === turn);
+      return own.length === 0 ? null : own.reduce((sum, { rating }) => sum + rating, 0) / own.length;
+    };
+    return {
+      model,
+      ratings: known.length,
+      withoutVerdict: grades.length - known.length,
+      unanswered,
+      mean:
+        rate === null
+          ? null
+          : {
+              value: asRating(rate.winRate.value),
+              low: asRating(rate.winRate.low),
+              high: asRating(rate.winRate.high),
+              n: rate.winRate.n,
+            },
+      turns: [turnMean(1), turnMean(2)],
+      rank: rate?.rank ?? null,
+      repeatDeviation:
+        rate === null || rate.repeatDeviation === null ? null : WIDTH * rate.repeatDeviation,
+      meanLengthChars,
+      endedShare,
+      sameFamily: sameFamily(judgeModel, model),
+    };
+  });
+  return {
+    models: models.sort((a, b) => (b.mean?.value ?? -1) - (a.mean?.value ?? -1)),
+    pairs: pairs.map((pair) => ({
+      ...pair,
+      difference: {
+        value: WIDTH * pair.difference.value,
+        low: WIDTH * pair.difference.low,
+        high: WIDTH * pair.difference.high,
+      },
+      judgeNoise: pair.judgeNoise === null ? null : WIDTH * pair.judgeNoise,
+    })),
+  };
+}
+
+function clamp(rating: number): number {
+  return Math.min(LEAST_RATING + WIDTH, Math.max(LEAST_RATING, rating));
+}
