@@ -6,12 +6,14 @@ import { RUNNERS } from '../pipeline/runners.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
+import { addArenaHard } from './arena-hard.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
 import { addJudgeCheck } from './judge-check.ts';
 import { addLab } from './lab.ts';
 import { addMerge } from './merge.ts';
+import { addMtBench } from './mt-bench.ts';
 import { addVerbs, type Outside } from './verbs.ts';
 
 const program = new Command('winnow')
@@ -36,6 +38,8 @@ addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);
 addJudgeCheck(program, outside);
+addArenaHard(program, outside);
+addMtBench(program, outside);
 addDoctor(program, outside);
 program
   .command('config')
