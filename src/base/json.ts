@@ -147,7 +147,7 @@ export async function* readJsonLines<T>(path: string): AsyncGenerator<{ line: nu
 
 async function* splitLines(path: string): AsyncGenerator<Uint8Array> {
   let pending: Uint8Array[] = [];
-  for await (const chunk of openStream(path)) {
+  for await (const chunk of readUnzipped(path)) {
     let start = 0;
     for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
       pending.push(chunk.subarray(start, end));
@@ -160,7 +160,8 @@ async function* splitLines(path: string): AsyncGenerator<Uint8Array> {
   if (pending.length > 0) yield Buffer.concat(pending);
 }
 
-async function* openStream(path: string): AsyncGenerator<Buffer> {
+/** The bytes of a file in pieces, unpacked where they are gzip: known by its first two bytes, whatever the name. */
+export async function* readUnzipped(path: string): AsyncGenerator<Buffer> {
   let zipped = false;
   try {
     zipped = isGzip(path);
