@@ -7,8 +7,8 @@ export interface TextColumn<T> {
   readonly heading: string;
   /** For programs: the name in CSV. */
   readonly name: string;
-  /** For people. null shows as –. */
-  readonly show: (row: T) => string | null;
+  /** For people. null shows as –. No `show`: a column for programs alone. */
+  readonly show: ((row: T) => string | null) | null;
   /** For programs, unrounded. null is an empty cell. */
   readonly value: (row: T) => number | string | null;
 }
@@ -42,11 +42,12 @@ export function nameColumn<T>(
 
 /** A table in plain text: the first column to the left, numbers to the right. */
 export function textTable<T>(columns: readonly TextColumn<T>[], rows: readonly T[]): string {
+  const shown = columns.filter(({ show }) => show !== null);
   const cells = [
-    columns.map(({ heading }) => heading),
-    ...rows.map((row) => columns.map(({ show }) => show(row) ?? MISSING)),
+    shown.map(({ heading }) => heading),
+    ...rows.map((row) => shown.map(({ show }) => show?.(row) ?? MISSING)),
   ];
-  const widths = columns.map((_, j) => Math.max(...cells.map((line) => (line[j] as string).length)));
+  const widths = shown.map((_, j) => Math.max(...cells.map((line) => (line[j] as string).length)));
   return cells
     .map((line) =>
       line

@@ -7,6 +7,7 @@ import { outlookSentence } from '../report/outlook.ts';
 import { reportText } from '../report/text.ts';
 import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
+import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
 import { outcomeLine, planLines, planTable } from './plan.ts';
 import { setOut, type Way } from './way.ts';
@@ -48,17 +49,26 @@ const VERBS: readonly Verb[] = [
     work: selectVerb,
   },
   { name: 'train', text: 'train the arms at equal hyper-parameters', work: trainVerb },
-  { name: 'evaluate', text: 'judge every arm on pairs and prompts that no training saw', work: evaluateVerb },
+  {
+    name: 'evaluate',
+    text: 'judge every arm on pairs and prompts that no training saw; with --benchmark also by LLM judges',
+    work: evaluateVerb,
+  },
   { name: 'report', text: 'write report.html and report.json', work: reportVerb },
   { name: 'run', text: 'all of it: check, score, select, train, evaluate, report', work: reportVerb },
 ];
 
 /** Adds the verbs of the way of the data. Each does what is missing before it, and reuses what is done. */
 export function addVerbs(program: Command, outside: Outside): void {
-  for (const { name, text, work } of VERBS)
-    withRunFlags(program.command(name).description(text)).action(async (flags: CommonFlags) => {
-      await travel(configOf(flags), flags, outside, work);
+  for (const { name, text, work } of VERBS) {
+    const command = withRunFlags(program.command(name).description(text));
+    if (name === 'evaluate') withBenchmarkFlags(command);
+    command.action(async (flags: BenchmarkFlags) => {
+      if (flags.benchmark === undefined) await travel(configOf(flags), flags, outside, work);
+      // Judges and pages of benchmarks take longer to load than a verb that needs none of them should wait.
+      else await (await import('./benchmark/evaluate.ts')).evaluateBenchmark(flags, outside);
     });
+  }
 }
 
 /** Sets out, does the work, and says the result. */

@@ -1,40 +1,26 @@
 import { charts } from './charts.ts';
 import { conditions } from './conditions.ts';
 import type { Comparison, ReportData } from './data.ts';
+import { figure, findings, page } from './frame.ts';
 import { both, type Html, html, raw, word } from './html.ts';
 import { count, keepPercent, known } from './numbers.ts';
 import type { Chart } from './plot.ts';
 import { differenceText, findingOf, METRIC_NAMES, METRIC_UNITS, type Sentence } from './sentences.ts';
-import { SCRIPT, STYLE } from './style.ts';
 import { armColumns, armDetail, armLabel, type Cell, reasonsIn } from './table.ts';
 import { type Verdict, verdict } from './verdict.ts';
 import { armName, type Reason, reasons, words } from './words.ts';
 
-/**
- * The report as one HTML file in English and Japanese. It asks for nothing outside itself (its content policy
- * forbids it to) and needs no script but for the switch of languages.
- */
+/** The report as one HTML file in English and Japanese. */
 export function renderReport(data: ReportData): string {
   const judged = verdict(data);
   const drawn = charts(data);
   const scatter = ['difficulty', 'agreement'];
-  return html`<!doctype html>
-<html lang="en" data-show="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-<title>${words.title.en}: ${data.model.name}</title>
-<style>${raw(STYLE)}</style>
-<noscript><style>html[data-show=en] [lang=ja]:not(html) { display: revert; } .languages { display: none; }</style></noscript>
-</head>
-<body>
-<header>
-<div><h1>${word('title')}</h1><p>${word('subtitle')}</p></div>
-<div class="languages" role="group" aria-label="Language / 言語"><button type="button" value="en" aria-pressed="true">English</button><button type="button" value="ja" aria-pressed="false">日本語</button></div>
-</header>
-<main>
-${verdictSection(data, judged)}
+  const frame = {
+    title: `${words.title.en}: ${data.model.name}`,
+    heading: words.title,
+    subtitle: words.subtitle,
+  };
+  const main = html`${verdictSection(data, judged)}
 <section>
 <h2>${word('reliability')}</h2>
 ${findings(judged.reliability)}
@@ -46,12 +32,8 @@ ${armsTable(data)}
 <div class="charts">${drawn.filter((chart) => !scatter.includes(chart.id)).map(figure)}</div>
 </section>
 ${differences(data.comparisons)}
-${conditions(data)}
-</main>
-<script>${raw(SCRIPT)}</script>
-</body>
-</html>
-`.markup;
+${conditions(data)}`;
+  return page(frame, main);
 }
 
 function verdictSection(
@@ -67,23 +49,6 @@ ${findings(rest)}
 <h3>${word('whatNext')}</h3>
 ${findings(next)}
 </section>`;
-}
-
-/** The level of a sentence is told by a mark and a word, not by colour alone. */
-const LEVELS = {
-  good: { mark: '✓', word: { en: 'good: ', ja: '良好：' } },
-  neutral: { mark: '•', word: null },
-  warn: { mark: '!', word: { en: 'caution: ', ja: '注意：' } },
-} as const;
-
-function findings(sentences: readonly Sentence[]): Html {
-  return html`<ul class="findings">${sentences.map((sentence) => {
-    const { mark, word: level } = LEVELS[sentence.level];
-    return html`<li class="${sentence.level}"><span class="mark" aria-hidden="true">${mark}</span>${
-      level === null ? null : html`<span class="hidden">${both(level)}</span>`
-    }${both(sentence)}</li>
-`;
-  })}</ul>`;
 }
 
 function armsTable(data: ReportData): Html {
@@ -120,11 +85,6 @@ function footnotes(list: readonly Reason[]): Html | null {
 
 function letter(index: number): string {
   return String.fromCharCode(97 + index);
-}
-
-function figure({ id, caption, svg }: Chart): Html {
-  return html`<figure id="${id}"><figcaption id="chart-${id}">${both(caption)}</figcaption>${raw(svg)}</figure>
-`;
 }
 
 function differences(comparisons: readonly Comparison[]): Html | null {

@@ -31,10 +31,9 @@ export function duelsOf(
 /** A side of a duel: the answer, or of several turns the rest of the dialogue, which differs between the sides. */
 function wholeText({ followUps }: Question, { turns }: BenchmarkAnswer): string {
   const [first, ...later] = turns.map(({ text }) => text);
-  return [
-    first ?? '',
-    ...later.map((text, i) => `[User] ${followUps[i] ?? ''}\n\n[Assistant] ${text}`),
-  ].join('\n\n');
+  return [first ?? '', ...later.map((text, i) => `[User] ${followUps[i] ?? ''}\n\n[Assistant] ${text}`)].join(
+    '\n\n',
+  );
 }
 
 /** A model's dialogues to be graded; `withReference` says which questions are judged beside their references. */
@@ -48,7 +47,10 @@ export function dialoguesOf(
     if (answer === null) return [];
     const texts = answer.turns.map(({ text }) => text);
     const { references } = question;
-    const asked = [asMessages(conversationAt(question, texts, 0)).at(-1)?.content ?? '', ...question.followUps];
+    const asked = [
+      asMessages(conversationAt(question, texts, 0)).at(-1)?.content ?? '',
+      ...question.followUps,
+    ];
     return [
       {
         id: question.id,

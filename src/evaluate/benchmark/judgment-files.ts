@@ -67,7 +67,7 @@ export function arenaJudgments(
   return [...firstWins(verdicts).values()].map(({ id, games }) => {
     const game = (order: Game['order']): ArenaGame | null => {
       const found = games.find((one) => one.order === order);
-      return found === undefined ? null : { score: found.label, judgment: found.said };
+      return found === undefined ? null : { score: scoreOf(found), judgment: found.said };
     };
     return {
       uid: id,
@@ -78,6 +78,15 @@ export function arenaJudgments(
       games: [game('opponent-first'), game('model-first')],
     };
   });
+}
+
+/** Arena-Hard's label, whichever labels the template has. */
+function scoreOf({ win, order, strong }: Game): string | null {
+  if (win === null) return null;
+  const shareOfA = order === 'model-first' ? win : 1 - win;
+  if (shareOfA === 0.5) return 'A=B';
+  const sign = strong ? '>>' : '>';
+  return shareOfA > 0.5 ? `A${sign}B` : `B${sign}A`;
 }
 
 /** A row of FastChat's `…_single.jsonl`. */

@@ -202,8 +202,7 @@ export function gradeResults(
             },
       turns: [turnMean(1), turnMean(2)],
       rank: rate?.rank ?? null,
-      repeatDeviation:
-        rate === null || rate.repeatDeviation === null ? null : WIDTH * rate.repeatDeviation,
+      repeatDeviation: rate === null || rate.repeatDeviation === null ? null : WIDTH * rate.repeatDeviation,
       meanLengthChars,
       endedShare,
       sameFamily: sameFamily(judgeModel, model),

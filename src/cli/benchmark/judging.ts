@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { inputError } from '../../base/errors.ts';
+import type { Judging } from '../../evaluate/benchmark/definition.ts';
+import type { ChatClient, Price } from '../../judge/chat.ts';
+import { openChatClient } from '../../judge/chat-client.ts';
+import type { PairJudge } from '../../judge/duel.ts';
+import { goldPairJudge } from '../../judge/gold-pair-judge.ts';
+import { type GradingTemplates, gradingJudge, type SingleJudge } from '../../judge/grading-judge.ts';
+import { builtInGrading, readMtBenchGrading } from '../../judge/grading-templates.ts';
+import { pairwiseJudge } from '../../judge/pairwise-judge.ts';
+import { preferenceJudge } from '../../judge/preference-judge.ts';
+import { rewardJudge } from '../../judge/reward-judge.ts';
+import type { JudgeTemplate } from '../../judge/template.ts';
+import { builtInTemplate, builtInTemplates, readJudgeTemplate } from '../../judge/template-files.ts';
+import { labJudge } from '../../lab/gold.ts';
+import { embeddedReward } from '../../pipeline/benchmark-rewards.ts';
+import { openRunRewardModel } from '../../pipeline/reward-model.ts';
+import { numberFlag, oneOf, priceOf } from './flags.ts';
+import type { Surroundings } from './sources.ts';
+
+/** A judge that is ready to be asked. */
+export type Judge = { readonly client: ChatClient | null; readonly template: string | null } & (
+  | { readonly way: 'duels'; readonly judge: PairJudge }
+  | { readonly way: 'grades'; readonly judge: SingleJudge }
+);
+
+/** The judge that the flags name, in the way that they or the benchmark ask for. */
+export async function judgeOf(around: Surroundings): Promise<Judge> {
+  const { flags, config, benchmark, context, hub } = around;
+  const name = flags.judge ?? (config.evaluation.judge === 'lab' ? 'lab' : undefined);
+  if (name === undefined)
+    throw inputError('no-judge', 'no judge is named', {
+      need: '--judge NAME',
+      remedy: `Give the model name of an LLM judge${benchmark.officialJudge === null ? '' : ` (the published values rest on ${benchmark.officialJudge})`}, reward with --set evaluation.rewardModel=DIR, or lab for prompts of the built-in world`,
+    });
+  if (name === 'lab') return { way: 'duels', judge: goldPairJudge(labJudge), client: null, template: null };
+  if (name === 'reward') {
+    const model = await openRunRewardModel(config, hub);
+    if (model === null)
+      throw inputError('no-reward-model', 'no reward model is named', {
+        key: 'evaluation.rewardModel',
+        remedy: 'Give its folder or hub id: --set evaluation.rewardModel=DIR',
+      });
+    const reward = embeddedReward(model, config, context);
+    return { way: 'duels', judge: rewardJudge({ name: model.name, reward }), client: null, template: null };
+  }
+  return llmJudge(around, name);
+}
+
+async function llmJudge(around: Surroundings, model: string): Promise<Judge> {
+  const { flags, config, benchmark } = around;
+  const way =
+    oneOf<Judging>('judging', flags.judging, ['log-prob', 'both-orders', 'grading']) ?? benchmark.judging;
+  const repeats = wholeFlag('repeats', flags.repeats) ?? 1;
+  // Templates are read before a connection is: a mistyped one costs nothing.
+  if (way === 'grading') {
+    const templates = await gradingTemplates(around);
+    const client = clientOf(around);
+    const judge = gradingJudge({ client, model, templates, repeats });
+    return { way: 'grades', judge, client, template: templates.turn1.name };
+  }
+  const template = await pairTemplate(flags.template, way);
+  const orders = oneOf('orders', flags.orders, ['both', 'seeded'] as const);
+  const client = clientOf(around);
+  const options = {
+    client,
+    model,
+    template,
+    repeats,
+    seed: config.seed,
+    ...(orders === undefined ? {} : { orders }),
+  };
+  const judge = way === 'log-prob' ? preferenceJudge(options) : pairwiseJudge(options);
+  return { way: 'duels', judge, client, template: template.name };
+}
+
+function clientOf({ flags, cache }: Surroundings): ChatClient {
+  const price: Price | null = priceOf('', flags.priceIn, flags.priceOut);
+  const budgetUsd = numberFlag('budget-usd', flags.budgetUsd, 0);
+  const concurrency = wholeFlag('concurrency', flags.concurrency);
+  return openChatClient({
+    cache,
+    ...(flags.judgeUrl === undefined ? {} : { baseUrl: flags.judgeUrl }),
+    ...(price === null ? {} : { price }),
+    ...(budgetUsd === undefined ? {} : { budgetUsd }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+  });
+}
+
+async function pairTemplate(
+  given: string | undefined,
+  way: 'log-prob' | 'both-orders',
+): Promise<JudgeTemplate> {
+  if (given === undefined) return builtInTemplate(way === 'log-prob' ? 'preference' : 'pairwise-five');
+  return builtInTemplates().includes(given) && !existsSync(given)
+    ? builtInTemplate(given)
+    : readJudgeTemplate(given);
+}
+
+/** FastChat's file holds a template for each turn; one of Winnow's own, or a file like it, is of the first turn. */
+async function gradingTemplates({ flags }: Surroundings): Promise<GradingTemplates> {
+  const own = builtInGrading(oneOf('language', flags.language, ['en', 'ja'] as const) ?? 'en');
+  const { template } = flags;
+  if (template === undefined) return own;
+  if (template.endsWith('.jsonl')) return readMtBenchGrading(template);
+  return { ...own, turn1: await readJudgeTemplate(template) };
+}
+
+function wholeFlag(name: string, text: string | undefined): number | undefined {
+  const value = numberFlag(name, text, 1);
+  if (value === undefined || Number.isInteger(value)) return value;
+  throw inputError('bad-number', `--${name} must be a whole number of at least 1`, { got: text });
+}
