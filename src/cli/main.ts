@@ -6,6 +6,7 @@ import { RUNNERS } from '../pipeline/runners.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
+import { addAlpacaEval } from './alpaca-eval.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
@@ -34,6 +35,7 @@ addVerbs(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);
+addAlpacaEval(program, outside);
 addDoctor(program, outside);
 program
   .command('config')

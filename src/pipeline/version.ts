@@ -1,13 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PACKAGE_DIR } from '../base/package-dir.ts';
 
-/** The folder of this package: of the sources and of the built files alike the next above with a package.json. */
-export const PACKAGE_DIR = ((): string => {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
-  return folder;
-})();
+export { PACKAGE_DIR };
 
 /** Version of winnow, from package.json. */
 export const VERSION = (
