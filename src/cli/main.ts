@@ -7,6 +7,7 @@ import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
 import { addArenaHard } from './arena-hard.ts';
+import { addAlpacaEval } from './alpaca-eval.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
@@ -40,6 +41,7 @@ addMerge(program, outside);
 addJudgeCheck(program, outside);
 addArenaHard(program, outside);
 addMtBench(program, outside);
+addAlpacaEval(program, outside);
 addDoctor(program, outside);
 program
   .command('config')
