@@ -12,6 +12,7 @@ import { EXIT, reportError } from './exit.ts';
 import { addJudgeCheck } from './judge-check.ts';
 import { addLab } from './lab.ts';
 import { addMerge } from './merge.ts';
+import { addPlan } from './plan-verb.ts';
 import { addVerbs, type Outside } from './verbs.ts';
 
 const program = new Command('winnow')
@@ -32,6 +33,7 @@ const outside: Outside = {
 };
 
 addVerbs(program, outside);
+addPlan(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);
