@@ -9,7 +9,7 @@ import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
-import { outcomeLine, planLines, planTable } from './plan.ts';
+import { outcomeLine } from './plan.ts';
 import { setOut, type Way } from './way.ts';
 
 /** What a verb says: `data` for programs (--json), `text` for people. */
@@ -36,11 +36,6 @@ const VERBS: readonly Verb[] = [
     name: 'check',
     text: 'read and check the pairs under the model’s tokenizer; say what is refused and why',
     work: check,
-  },
-  {
-    name: 'plan',
-    text: 'say what a run will take on this machine: time, memory, speed (a few passes are measured)',
-    work: planVerb,
   },
   { name: 'score', text: 'measure every pair’s difficulty by cross-fitted scoring runs', work: scoreVerb },
   {
@@ -124,11 +119,6 @@ async function check(way: Way): Promise<Said> {
       : []),
   ].join('\n');
   return { data, text };
-}
-
-async function planVerb(way: Way): Promise<Said> {
-  const plan = await way.planned();
-  return { data: plan, text: [...planLines(plan), '', ...planTable(plan)].join('\n') };
 }
 
 async function scoreVerb(way: Way): Promise<Said> {

@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { type CommonFlags, configOf, withRunFlags } from './options.ts';
+import { planLines, planTable } from './plan.ts';
+import { planEvaluation, refuseEvaluationFlags, withEvaluationFlags } from './plan-evaluation.ts';
+import { type Outside, type Said, travel } from './verbs.ts';
+import type { Way } from './way.ts';
+
+/** `winnow plan`: what a run takes on this machine, or with --effect how many prompts an evaluation needs. */
+export function addPlan(program: Command, outside: Outside): void {
+  const command = program
+    .command('plan')
+    .description(
+      'say what a run will take on this machine: time, memory, speed (a few passes are measured); with --effect, how many prompts an evaluation needs',
+    );
+  withEvaluationFlags(withRunFlags(command)).action(async (flags: CommonFlags) => {
+    if (flags.effect !== undefined) {
+      const said = planEvaluation(flags);
+      outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
+      return;
+    }
+    refuseEvaluationFlags(flags);
+    await travel(configOf(flags), flags, outside, planRun);
+  });
+}
+
+async function planRun(way: Way): Promise<Said> {
+  const plan = await way.planned();
+  return { data: plan, text: [...planLines(plan), '', ...planTable(plan)].join('\n') };
+}
