@@ -71,7 +71,7 @@ export {
 export { builtInGrading, readMtBenchGrading } from './judge/grading-templates.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 export { type JudgeNoise, judgeNoise } from './judge/judge-noise.ts';
-export type { Orders } from './judge/order.ts';
+export { alpacaEvalOrder, type Orders } from './judge/order.ts';
 export { pairwiseJudge } from './judge/pairwise-judge.ts';
 export { type PositionBias, positionBias } from './judge/position-bias.ts';
 export { preferenceJudge } from './judge/preference-judge.ts';
