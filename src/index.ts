@@ -24,7 +24,65 @@ export { type DifficultyProfile, difficultyProfile, type Tenth } from './difficu
 export { type Reliability, reliability } from './difficulty/reliability.ts';
 export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
 export { type Suspicion, type SuspicionRow, suspicions } from './difficulty/suspicion.ts';
+export type {
+  Ask,
+  AskFailure,
+  AskOptions,
+  AskOutcome,
+  AskProgress,
+  AskResult,
+  ChatClient,
+  ChatReply,
+  Estimate,
+  Price,
+  Sampling,
+  Spending,
+  Stop,
+  TokenLogProb,
+  Tokens,
+} from './judge/chat.ts';
+export { type ChatClientOptions, openChatClient } from './judge/chat-client.ts';
+export type {
+  CompareOptions,
+  Duel,
+  DuelVerdict,
+  Game,
+  GameFailure,
+  JudgeProgress,
+  Judgment,
+  Order,
+  PairJudge,
+} from './judge/duel.ts';
+export { type Endpoint, type EndpointOptions, judgeEndpoint } from './judge/endpoint.ts';
+export { estimateText } from './judge/estimate.ts';
+export { sameFamily } from './judge/family.ts';
+export type { GamesOptions } from './judge/games.ts';
+export { goldPairJudge } from './judge/gold-pair-judge.ts';
+export {
+  type Dialogue,
+  type Grading,
+  type GradingOptions,
+  type GradingTemplates,
+  gradingJudge,
+  needsReference,
+  type SingleJudge,
+  type TurnGrade,
+} from './judge/grading-judge.ts';
+export { builtInGrading, readMtBenchGrading } from './judge/grading-templates.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
+export { type JudgeNoise, judgeNoise } from './judge/judge-noise.ts';
+export { alpacaEvalOrder, type Orders } from './judge/order.ts';
+export { pairwiseJudge } from './judge/pairwise-judge.ts';
+export { type PositionBias, positionBias } from './judge/position-bias.ts';
+export { preferenceJudge } from './judge/preference-judge.ts';
+export { type Reward, type RewardItem, rewardJudge } from './judge/reward-judge.ts';
+export type { JudgeTemplate, TemplateKind } from './judge/template.ts';
+export {
+  builtInTemplate,
+  builtInTemplates,
+  readJudgeTemplate,
+  type TemplateFileOptions,
+} from './judge/template-files.ts';
 export { readAdapter, writeAdapter } from './model/adapter.ts';
 export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';
 export { type HubOptions, modelFolder } from './model/hub.ts';
