@@ -70,6 +70,8 @@ export {
 } from './judge/grading-judge.ts';
 export { builtInGrading, readMtBenchGrading } from './judge/grading-templates.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
+
+
 export { type JudgeNoise, judgeNoise } from './judge/judge-noise.ts';
 export { alpacaEvalOrder, type Orders } from './judge/order.ts';
 export { pairwiseJudge } from './judge/pairwise-judge.ts';
@@ -83,8 +85,16 @@ export {
   readJudgeTemplate,
   type TemplateFileOptions,
 } from './judge/template-files.ts';
+
+export { loadRewardModel, type RewardModel, type RewardModelOptions } from './judge/reward-model.ts';
+
 export { readAdapter, writeAdapter } from './model/adapter.ts';
-export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';
+export {
+  type Checkpoint,
+  type DecoderConfig,
+  openCheckpoint,
+  openRewardCheckpoint,
+} from './model/checkpoint.ts';
 export { type HubOptions, modelFolder } from './model/hub.ts';
 export { type Merged, type MergeOptions, mergeAdapter } from './model/merge.ts';
 export { openSafetensors, readTensorF32, writeSafetensors } from './model/safetensors.ts';

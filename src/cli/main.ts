@@ -6,8 +6,8 @@ import { RUNNERS } from '../pipeline/runners.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
-import { addArenaHard } from './arena-hard.ts';
 import { addAlpacaEval } from './alpaca-eval.ts';
+import { addArenaHard } from './arena-hard.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
@@ -15,6 +15,7 @@ import { addJudgeCheck } from './judge-check.ts';
 import { addLab } from './lab.ts';
 import { addMerge } from './merge.ts';
 import { addMtBench } from './mt-bench.ts';
+import { addPlan } from './plan-verb.ts';
 import { addVerbs, type Outside } from './verbs.ts';
 
 const program = new Command('winnow')
@@ -35,6 +36,7 @@ const outside: Outside = {
 };
 
 addVerbs(program, outside);
+addPlan(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);

@@ -1,5 +1,4 @@
 import { type ErrorFields, inputError } from '../../base/errors.ts';
-import { sha256 } from '../../base/hash.ts';
 
 /** One judged comparison, as far as the benchmark needs it. */
 export interface AlpacaJudgment {
