@@ -71,13 +71,13 @@ export {
 export { builtInGrading, readMtBenchGrading } from './judge/grading-templates.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 
-
 export { type JudgeNoise, judgeNoise } from './judge/judge-noise.ts';
 export { alpacaEvalOrder, type Orders } from './judge/order.ts';
 export { pairwiseJudge } from './judge/pairwise-judge.ts';
 export { type PositionBias, positionBias } from './judge/position-bias.ts';
 export { preferenceJudge } from './judge/preference-judge.ts';
 export { type Reward, type RewardItem, rewardJudge } from './judge/reward-judge.ts';
+export { loadRewardModel, type RewardModel, type RewardModelOptions } from './judge/reward-model.ts';
 export type { JudgeTemplate, TemplateKind } from './judge/template.ts';
 export {
   builtInTemplate,
@@ -85,8 +85,6 @@ export {
   readJudgeTemplate,
   type TemplateFileOptions,
 } from './judge/template-files.ts';
-
-export { loadRewardModel, type RewardModel, type RewardModelOptions } from './judge/reward-model.ts';
 
 export { readAdapter, writeAdapter } from './model/adapter.ts';
 export {

@@ -10,8 +10,8 @@ import type { LengthControlModel } from '../evaluate/alpaca-eval/length-control.
 import { count, fixed } from '../report/numbers.ts';
 import { csvTable, type TextColumn, textTable } from './columns.ts';
 import { withTalkFlags } from './options.ts';
+import type { Outside } from './outside.ts';
 import { createProgress } from './progress.ts';
-import type { Outside } from './verbs.ts';
 
 interface AlpacaEvalFlags {
   readonly annotations: readonly string[];

@@ -14,8 +14,8 @@ import { padEnd, wrap } from '../report/width.ts';
 import { type Config, loadConfig } from '../run/config.ts';
 import { openRun } from '../run/folder.ts';
 import { withTalkFlags } from './options.ts';
+import type { Outside } from './outside.ts';
 import { createProgress } from './progress.ts';
-import type { Outside } from './verbs.ts';
 import { setOut, stageContext, type Way } from './way.ts';
 
 interface DemoFlags {

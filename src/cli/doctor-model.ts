@@ -30,8 +30,8 @@ import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { ownBytes, workerMemory } from '../train/memory.ts';
 import { type Finding, finding } from './finding.ts';
+import type { Outside } from './outside.ts';
 import { createProgress, type Progress } from './progress.ts';
-import type { Outside } from './verbs.ts';
 import { hubTalk, stageContext } from './way.ts';
 
 export interface DoctorModelFlags {

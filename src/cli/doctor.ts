@@ -15,7 +15,7 @@ import { input } from '../tensor/value.ts';
 import { type DoctorModelFlags, modelFindings } from './doctor-model.ts';
 import { type Finding, finding } from './finding.ts';
 import { withTalkFlags } from './options.ts';
-import type { Outside } from './verbs.ts';
+import type { Outside } from './outside.ts';
 
 interface DoctorFlags extends DoctorModelFlags {
   readonly out: string;

@@ -14,7 +14,7 @@ import {
   SINGLE_COLUMNS,
 } from './judge-tables.ts';
 import { wholeNumber } from './options.ts';
-import type { Outside } from './verbs.ts';
+import type { Outside } from './outside.ts';
 
 interface JudgeCheckFlags {
   readonly labels: string;

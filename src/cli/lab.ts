@@ -10,8 +10,8 @@ import { VERSION } from '../pipeline/version.ts';
 import { openRun } from '../run/folder.ts';
 import { runUnits } from '../run/pool.ts';
 import { wholeNumber, withTalkFlags } from './options.ts';
+import type { Outside } from './outside.ts';
 import { createProgress } from './progress.ts';
-import type { Outside } from './verbs.ts';
 import { stageContext } from './way.ts';
 
 interface BaseFlags {

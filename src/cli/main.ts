@@ -15,8 +15,9 @@ import { addJudgeCheck } from './judge-check.ts';
 import { addLab } from './lab.ts';
 import { addMerge } from './merge.ts';
 import { addMtBench } from './mt-bench.ts';
+import type { Outside } from './outside.ts';
 import { addPlan } from './plan-verb.ts';
-import { addVerbs, type Outside } from './verbs.ts';
+import { addVerbs } from './verbs.ts';
 
 const program = new Command('winnow')
   .description(

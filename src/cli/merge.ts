@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { mergeAdapter, mergeDtype, mergedText } from '../model/merge.ts';
 import { withTalkFlags } from './options.ts';
+import type { Outside } from './outside.ts';
 import { createProgress } from './progress.ts';
-import type { Outside } from './verbs.ts';
 import { hubTalk } from './way.ts';
 
 interface MergeFlags {

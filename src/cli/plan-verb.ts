@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
+import type { Outside } from './outside.ts';
 import { planLines, planTable } from './plan.ts';
 import { planEvaluation, refuseEvaluationFlags, withEvaluationFlags } from './plan-evaluation.ts';
-import { type Outside, type Said, travel } from './verbs.ts';
+import { type Said, travel } from './verbs.ts';
 import type { Way } from './way.ts';
 
 /** `winnow plan`: what a run takes on this machine, or with --effect how many prompts an evaluation needs. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { inputError } from '../base/errors.ts';
 import { withTalkFlags } from './options.ts';
-import type { Outside } from './verbs.ts';
+import type { Outside } from './outside.ts';
 
 export interface ResultFlags {
   readonly json?: boolean;

@@ -9,6 +9,7 @@ import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
+import type { Outside } from './outside.ts';
 import { outcomeLine } from './plan.ts';
 import { setOut, type Way } from './way.ts';
 
@@ -16,13 +17,6 @@ import { setOut, type Way } from './way.ts';
 export interface Said {
   readonly data: unknown;
   readonly text: string;
-}
-
-/** How verbs meet the process: stdout, the command line, Ctrl-C. */
-export interface Outside {
-  readonly print: (text: string) => void;
-  readonly commandLine: string;
-  readonly signal: AbortSignal;
 }
 
 interface Verb {
