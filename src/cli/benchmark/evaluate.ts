@@ -18,9 +18,8 @@ import {
   type JudgedModel,
 } from '../../evaluate/benchmark/results.ts';
 import type { Stop } from '../../judge/chat.ts';
-import type { PairJudge } from '../../judge/duel.ts';
 import { estimateText } from '../../judge/estimate.ts';
-import { needsReference, type SingleJudge } from '../../judge/grading-judge.ts';
+import { needsReference } from '../../judge/grading-judge.ts';
 import { VERSION } from '../../pipeline/version.ts';
 import type { BenchmarkData } from '../../report/benchmark-data.ts';
 import { renderBenchmark } from '../../report/benchmark-page.ts';
@@ -31,10 +30,18 @@ import { createProgress } from '../progress.ts';
 import { hubTalk, stageContext } from '../way.ts';
 import { modelFileName } from './files.ts';
 import { type BenchmarkFlags, benchmarkOf } from './flags.ts';
-import { type Judge, judgeOf } from './judging.ts';
+import { type DuelJudge, type GradeJudge, judgeOf } from './judging.ts';
 import { publishedForm } from './published.ts';
 import { benchmarkCsv, benchmarkText } from './say.ts';
-import { opponentOf, questionsOf, type Surroundings, sheetsOf } from './sources.ts';
+import {
+  answersOf,
+  contestantsOf,
+  type Opponent,
+  opponentOf,
+  questionsOf,
+  type Surroundings,
+  sidesOf,
+} from './sources.ts';
 
 /** `winnow evaluate --benchmark`: answers, judgments and what they say, in `benchmarks/NAME/` of the run folder. */
 export async function evaluateBenchmark(flags: BenchmarkFlags, outside: Outside): Promise<void> {
@@ -59,12 +66,17 @@ export async function evaluateBenchmark(flags: BenchmarkFlags, outside: Outside)
     // Before any answer is generated: a judge that cannot be asked is told at once.
     const judge = await judgeOf(around);
     try {
-      const { sheets, notes } = await sheetsOf(around, questions);
+      const contestants = await contestantsOf(around, questions);
+      const opponent = judge.way === 'duels' ? await opponentOf(around, questions, contestants.names) : null;
+      const { sheets, notes } = await answersOf(around, questions, contestants);
       const folder = join(runDir, 'benchmarks', nameOf(benchmark, file));
       mkdirSync(folder, { recursive: true });
       writeSheets(folder, sheets);
       const begun = performance.now();
-      const judged = await judgeSheets(around, questions, sheets, judge);
+      const judged =
+        judge.way === 'duels'
+          ? await judgeDuels(around, questions, sidesOf(opponent as Opponent, sheets), judge)
+          : await judgeGrades(around, questions, sheets, judge);
       if (judged === null) return;
       const data: BenchmarkData = {
         version: VERSION,
@@ -122,26 +134,12 @@ interface JudgedSheets {
 }
 
 /** Asks the judge about every model; null where only the price was asked for. */
-async function judgeSheets(
-  around: Surroundings,
-  questions: readonly Question[],
-  sheets: readonly AnswerSheet[],
-  judge: Judge,
-): Promise<JudgedSheets | null> {
-  return judge.way === 'duels'
-    ? judgeDuels(around, questions, sheets, judge.judge, judge.template)
-    : judgeGrades(around, questions, sheets, judge.judge, judge.template);
-}
-
 async function judgeDuels(
-  around: Surroundings,
+  { config, flags, progress, signal, benchmark }: Surroundings,
   questions: readonly Question[],
-  sheets: readonly AnswerSheet[],
-  judge: PairJudge,
-  template: string | null,
+  { opponent, models }: ReturnType<typeof sidesOf>,
+  { judge, template }: DuelJudge,
 ): Promise<JudgedSheets | null> {
-  const { config, flags, progress, signal, benchmark } = around;
-  const { opponent, models } = await opponentOf(around, questions, sheets);
   const sides = models.map((sheet) => ({ sheet, ...duelsOf(questions, sheet, opponent) }));
   // All models in one call: equal questions are paid once, and one estimate covers them.
   const all = sides.flatMap(({ duels }, side) => duels.map((duel) => ({ side, duel })));
@@ -201,14 +199,13 @@ async function judgeDuels(
   };
 }
 
+/** The same for grades. */
 async function judgeGrades(
-  around: Surroundings,
+  { config, flags, progress, signal, benchmark }: Surroundings,
   questions: readonly Question[],
   models: readonly AnswerSheet[],
-  judge: SingleJudge,
-  template: string | null,
+  { judge, template }: GradeJudge,
 ): Promise<JudgedSheets | null> {
-  const { config, flags, progress, signal, benchmark } = around;
   const sides = models.map((sheet) => ({
     sheet,
     ...dialoguesOf(questions, sheet, ({ category }) => category === null || needsReference(category)),

@@ -18,14 +18,24 @@ import { openRunRewardModel } from '../../pipeline/reward-model.ts';
 import { numberFlag, oneOf, priceOf } from './flags.ts';
 import type { Surroundings } from './sources.ts';
 
-/** A judge that is ready to be asked. */
-export type Judge = { readonly client: ChatClient | null; readonly template: string | null } & (
-  | { readonly way: 'duels'; readonly judge: PairJudge }
-  | { readonly way: 'grades'; readonly judge: SingleJudge }
-);
+interface Connection {
+  /** null for a judge that is asked nothing. */
+  readonly client: ChatClient | null;
+  readonly template: string | null;
+}
+
+export interface DuelJudge extends Connection {
+  readonly way: 'duels';
+  readonly judge: PairJudge;
+}
+
+export interface GradeJudge extends Connection {
+  readonly way: 'grades';
+  readonly judge: SingleJudge;
+}
 
 /** The judge that the flags name, in the way that they or the benchmark ask for. */
-export async function judgeOf(around: Surroundings): Promise<Judge> {
+export async function judgeOf(around: Surroundings): Promise<DuelJudge | GradeJudge> {
   const { flags, config, benchmark, context, hub } = around;
   const name = flags.judge ?? (config.evaluation.judge === 'lab' ? 'lab' : undefined);
   if (name === undefined)
@@ -47,7 +57,7 @@ export async function judgeOf(around: Surroundings): Promise<Judge> {
   return llmJudge(around, name);
 }
 
-async function llmJudge(around: Surroundings, model: string): Promise<Judge> {
+async function llmJudge(around: Surroundings, model: string): Promise<DuelJudge | GradeJudge> {
   const { flags, config, benchmark } = around;
   const way =
     oneOf<Judging>('judging', flags.judging, ['log-prob', 'both-orders', 'grading']) ?? benchmark.judging;

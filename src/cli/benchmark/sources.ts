@@ -39,15 +39,50 @@ export async function questionsOf({ flags, benchmark, hub }: Surroundings): Prom
   return { file, questions: most === undefined ? questions : questions.slice(0, most) };
 }
 
-/** Answers of every model under test: from files, of the embedded engine, of a server. */
-export async function sheetsOf(
+/** The models under test, before any of them has answered. */
+export interface Contestants {
+  /** Answers that are there already. */
+  readonly given: readonly AnswerSheet[];
+  readonly embedded: readonly EmbeddedModel[];
+  /** Names on the server. */
+  readonly served: readonly string[];
+  readonly names: readonly string[];
+}
+
+/** @throws inputError `same-model`, `no-models`, and those of the files of answers. */
+export async function contestantsOf(
   around: Surroundings,
   questions: readonly Question[],
+): Promise<Contestants> {
+  const { flags } = around;
+  const given: AnswerSheet[] = [];
+  for (const file of flags.answers ?? []) given.push(...(await readAnswers(file, questions)));
+  const embedded = await embeddedModels(around);
+  const served = flags.serverModels ?? [];
+  const names = [...given.map(({ model }) => model), ...embedded.map(({ name }) => name), ...served];
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw inputError('same-model', 'two models have one name', {
+      got: twice,
+      remedy: 'Leave one of them out, or rename it in its file of answers',
+    });
+  if (names.length === 0)
+    throw inputError('no-models', 'there is no model to judge', {
+      need: '--model, --answers, --server-models, or a run folder (--out) with trained arms',
+      remedy: 'Name at least one',
+    });
+  return { given, embedded, served, names };
+}
+
+/** Answers of every model under test; what is there already is not asked again. */
+export async function answersOf(
+  around: Surroundings,
+  questions: readonly Question[],
+  { given, embedded, served }: Contestants,
 ): Promise<{ readonly sheets: readonly AnswerSheet[]; readonly notes: readonly string[] }> {
   const { flags, config, benchmark, context } = around;
-  const sheets: AnswerSheet[] = [];
+  const sheets = [...given];
   const notes: string[] = [];
-  for (const file of flags.answers ?? []) sheets.push(...(await readAnswers(file, questions)));
   const temperature = numberFlag('temperature', flags.temperature, 0);
   const sampling = {
     maxNewTokens: numberFlag('max-new-tokens', flags.maxNewTokens, 1) ?? benchmark.maxNewTokens,
@@ -55,51 +90,31 @@ export async function sheetsOf(
     seed: config.seed,
     temperature: temperature === undefined ? benchmark.temperature : () => temperature,
   };
-  const others = flags.answers !== undefined || flags.serverModels !== undefined;
-  const models = await embeddedModels(around, others);
-  if (models.length > 0) {
+  if (embedded.length > 0) {
     const { workers, threads, memoryGB, device } = config;
-    const answered = await answerQuestions(
-      models,
-      questions,
-      { ...sampling, workers, threads, memoryGB, device },
-      context,
-    );
+    const machine = { workers, threads, memoryGB, device };
+    const answered = await answerQuestions(embedded, questions, { ...sampling, ...machine }, context);
     sheets.push(...answered.sheets);
     notes.push(...answered.notes);
   }
-  if (flags.serverModels !== undefined) {
-    const served = await serverSheets(around, questions, sampling, flags.serverModels);
-    sheets.push(...served.sheets);
-    notes.push(...served.notes);
+  if (served.length > 0) {
+    const answered = await serverSheets(around, questions, sampling, served);
+    sheets.push(...answered.sheets);
+    notes.push(...answered.notes);
   }
-  const names = sheets.map(({ model }) => model);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw inputError('same-model', 'two models have one name', {
-      got: twice,
-      remedy: 'Leave one of them out, or rename it in its file of answers',
-    });
-  if (sheets.length === 0)
-    throw inputError('no-models', 'there is no model to judge', {
-      need: '--model, --answers, --server-models, or a run folder (--out) with trained arms',
-      remedy: 'Name at least one',
-    });
   return { sheets, notes };
 }
 
 /** The start model and the trained arms of the run folder; with answers from elsewhere only what is named. */
-async function embeddedModels(
-  { config, flags, hub, context }: Surroundings,
-  others: boolean,
-): Promise<EmbeddedModel[]> {
+async function embeddedModels({ config, flags, hub, context }: Surroundings): Promise<EmbeddedModel[]> {
+  const others = flags.answers !== undefined || flags.serverModels !== undefined;
   const named = flags.model !== undefined || flags.adapter !== undefined;
   const arms = armFolders(context.runDir, config.model === null ? [] : wantedArms(flags));
   if (config.model === null || (others && !named && arms.length === 0)) return [];
   const modelDir = await modelFolder(requireKey(config, 'model'), { revision: config.revision, ...hub });
   const { adapter } = config.training;
   const start: EmbeddedModel = {
-    name: arms.length > 0 ? 'start' : nameOf(modelDir, adapter),
+    name: arms.length > 0 ? START : nameOf(modelDir, adapter),
     modelDir,
     adapter,
   };
@@ -191,48 +206,60 @@ async function serverSheets(
   return { sheets, notes };
 }
 
-/** The answers that every model is set against, and what the models under test then are. */
+/** Whose answers every model is set against: one of the models, by its name, or answers that are there. */
+export type Opponent = { readonly name: string } | { readonly sheet: AnswerSheet };
+
+/** Before any answer is generated, so that a mistyped baseline costs nothing. */
 export async function opponentOf(
   { flags, benchmark, hub }: Surroundings,
   questions: readonly Question[],
-  sheets: readonly AnswerSheet[],
-): Promise<{ readonly opponent: AnswerSheet; readonly models: readonly AnswerSheet[] }> {
+  names: readonly string[],
+): Promise<Opponent> {
   const { baseline } = flags;
+  const only = (name: string): Opponent => {
+    if (names.length > 1) return { name };
+    throw inputError('no-models', 'the baseline is the only model', {
+      got: name,
+      remedy: 'Name another model beside it',
+    });
+  };
   if (baseline !== undefined) {
-    const named = sheets.find(({ model }) => model === baseline);
-    if (named !== undefined) return against(named, sheets);
+    if (names.includes(baseline)) return only(baseline);
     if (!existsSync(baseline))
       throw inputError('no-baseline', 'the baseline is neither one of the models nor a file', {
         got: baseline,
-        need: sheets.map(({ model }) => model).join(', '),
+        need: names.join(', '),
         remedy: 'Give one of these names, or a file of answers',
       });
-    return against(oneSheet(baseline, await readAnswers(baseline, questions), null), sheets);
+    return { sheet: oneSheet(baseline, await readAnswers(baseline, questions), null) };
   }
-  if (questions.every((question) => question.baseline !== null))
-    return against(broughtAlong(questions), sheets);
+  if (questions.every((question) => question.baseline !== null)) return { sheet: broughtAlong(questions) };
   if (benchmark.hub?.answers !== undefined) {
     const file = await hubDataFile(benchmark.hub.answers, hub);
-    return against(oneSheet(file, await readAnswers(file, questions), benchmark.baseline), sheets);
+    return { sheet: oneSheet(file, await readAnswers(file, questions), benchmark.baseline) };
   }
-  const start = sheets.find(({ model }) => model === 'start');
-  if (start !== undefined && sheets.length > 1) return against(start, sheets);
+  if (names.includes(START) && names.length > 1) return { name: START };
   throw inputError('no-baseline', 'there is nothing to compare the answers with', {
     need: '--baseline NAME or FILE',
-    got: sheets.map(({ model }) => model).join(', '),
+    got: names.join(', '),
     remedy:
       'Name one of several models, or a file of answers; your own prompts may also bring {"baseline": "an answer"}',
   });
 }
 
-function against(opponent: AnswerSheet, sheets: readonly AnswerSheet[]) {
-  const models = sheets.filter((sheet) => sheet !== opponent);
-  if (models.length === 0)
-    throw inputError('no-models', 'the baseline is the only model', {
-      got: opponent.model,
-      remedy: 'Name another model beside it',
-    });
-  return { opponent, models };
+/** The model before training, beside arms that were trained from it. */
+const START = 'start';
+
+/** The opponent's answers, and the models under test. */
+export function sidesOf(
+  opponent: Opponent,
+  sheets: readonly AnswerSheet[],
+): { readonly opponent: AnswerSheet; readonly models: readonly AnswerSheet[] } {
+  if ('sheet' in opponent) return { opponent: opponent.sheet, models: sheets };
+  return {
+    opponent: sheets.find(({ model }) => model === opponent.name) as AnswerSheet,
+    models: sheets.filter(({ model }) => model !== opponent.name),
+  };
 }
 
 function oneSheet(file: string, sheets: readonly AnswerSheet[], model: string | null): AnswerSheet {
