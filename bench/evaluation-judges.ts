@@ -35,7 +35,7 @@ const LLMBAR = [
   'Adversarial_GPTOut',
   'Adversarial_Manual',
 ] as const;
-/** Of AlpacaEval 2: three of one family near one half, others below, and one that games the judge. */
+/** Of AlpacaEval 2: three of one family, others far below the baseline, and one that games the judge. */
 const MODELS = [
   'FuseChat-Gemma-2-9B-Instruct',
   'FuseChat-Qwen-2.5-7B-Instruct',

@@ -130,7 +130,7 @@ describe.skipIf(!existsSync(shared))('the correlations assumed are measured (nee
     expect(correlation).toBeCloseTo(0.479, 3);
   });
 
-  it('between arms near one half on AlpacaEval’s prompts', () => {
+  it('between arms on AlpacaEval’s prompts', () => {
     const wins = new Map<string, Map<number, number>>();
     for (const line of gunzipSync(readFileSync(join(shared, 'alpaca_eval/annotations_slim.jsonl.gz')))
       .toString()
