@@ -69,6 +69,42 @@ export {
   type TurnGrade,
 } from './judge/grading-judge.ts';
 export { builtInGrading, readMtBenchGrading } from './judge/grading-templates.ts';
+export type { Agreement } from './evaluate/agreement.ts';
+export {
+  type CheckOptions,
+  checkLabels,
+  type HumanCeiling,
+  type LabelCheck,
+} from './evaluate/check-labels.ts';
+export {
+  type ArmPair,
+  type ArmsComparison,
+  type ArmVerdict,
+  type ArmWinRate,
+  type CompareArmsOptions,
+  compareJudgedArms,
+  type JudgedArm,
+} from './evaluate/compare-arms.ts';
+export type { LengthBias, PositionBias } from './evaluate/judge-bias.ts';
+export { checkJudge, type JudgeCheck } from './evaluate/judge-check.ts';
+export { type LabelFile, type LabelFormat, readLabels, readVerdicts } from './evaluate/label-files.ts';
+export {
+  firstAnswer,
+  type JudgeVerdict,
+  type JudgeVerdicts,
+  type Label,
+  type LabelledPair,
+  type LabelSet,
+  longerAnswer,
+} from './evaluate/labelled.ts';
+export { type LengthRow, type LengthStory, lengthStory } from './evaluate/length-story.ts';
+export type { RankRange } from './evaluate/rank-ranges.ts';
+export {
+  SAMPLE_SIZE_DEFAULTS,
+  type SampleSize,
+  type SampleSizeOptions,
+  sampleSizes,
+} from './evaluate/sample-size.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 
 export { type JudgeNoise, judgeNoise } from './judge/judge-noise.ts';

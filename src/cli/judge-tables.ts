@@ -1,7 +1,7 @@
 import type { Agreement } from '../evaluate/agreement.ts';
 import { type LabelCheck, meanOf } from '../evaluate/check-labels.ts';
 import type { JudgeCheck } from '../evaluate/judge-check.ts';
-import { count, fixed, MISSING, percent, points, signed } from '../report/numbers.ts';
+import { count, fixed, MISSING, points } from '../report/numbers.ts';
 import type { Interval } from '../stats/interval.ts';
 import type { TextColumn } from './columns.ts';
 
@@ -41,6 +41,11 @@ function share(interval: Interval | null): string | null {
     : `${fixed(100 * interval.value, 1)} (${fixed(100 * interval.low, 1)} to ${fixed(100 * interval.high, 1)})`;
 }
 
+/** A share for people, of 100; a dash where it is not known. */
+function hundred(value: number | null): string {
+  return fixed(value === null ? null : 100 * value, 1);
+}
+
 function two(interval: Interval | null): string | null {
   return interval === null
     ? null
@@ -74,13 +79,13 @@ export const SINGLE_COLUMNS: readonly TextColumn<RaterRow>[] = [
   {
     heading: 'With one %',
     name: 'meanAccuracy',
-    show: ({ meanAccuracy }) => (meanAccuracy === null ? null : fixed(100 * meanAccuracy, 1)),
+    show: ({ meanAccuracy }) => hundred(meanAccuracy),
     value: ({ meanAccuracy }) => meanAccuracy,
   },
   {
     heading: 'κ',
     name: 'meanKappa',
-    show: ({ meanKappa }) => (meanKappa === null ? null : fixed(meanKappa, 2)),
+    show: ({ meanKappa }) => fixed(meanKappa, 2),
     value: ({ meanKappa }) => meanKappa,
   },
 ];
@@ -101,7 +106,7 @@ export const LENGTH_COLUMNS: readonly TextColumn<JudgeCheck>[] = [
   {
     heading: 'By chance %',
     name: 'errorsLongerByChance',
-    show: ({ length: { errorsLongerByChance: chance } }) => (chance === null ? null : fixed(100 * chance, 1)),
+    show: ({ length }) => hundred(length.errorsLongerByChance),
     value: ({ length }) => length.errorsLongerByChance,
   },
   column('Partial r', 'partialCorrelation', ({ length }) => length.partialCorrelation, two),
@@ -118,7 +123,7 @@ export function positionSentence({ judge, position }: JudgeCheck): string {
     return `${judge}: not known, as only one order was asked. It prefers the first answer in ${share(firstShare) ?? MISSING} % of ${count(n)} pairs, the labels in ${share(labelFirstShare) ?? MISSING} %${apart}`;
   }
   const { n, consistent, firstShare, alwaysFirst, alwaysSecond, p } = position;
-  return `${judge}: of ${count(n)} pairs in both orders ${share(consistent) ?? MISSING} % have the same verdict; the answer shown first is preferred in ${share(firstShare) ?? MISSING} % of the verdicts that prefer one, in both orders of ${count(alwaysFirst)} pairs, the one shown second of ${count(alwaysSecond)} (p = ${pValue(p)})`;
+  return `${judge}: of ${count(n)} pairs in both orders ${share(consistent) ?? MISSING} % have the same verdict; the answer shown first is preferred in ${share(firstShare) ?? MISSING} % of the verdicts that prefer one, in both orders of ${count(alwaysFirst)} pairs, the one shown second of ${count(alwaysSecond)} (${pValue(p)})`;
 }
 
 /** What was judged, in words. */
@@ -144,10 +149,10 @@ export function labelSentences(labels: LabelCheck): string[] {
   if (ceiling === null) return lines;
   return [
     ...lines,
-    `Two annotators agree in ${percent(ceiling.meanAccuracy)} of the pairs (mean κ ${fixed(ceiling.meanKappa, 2)}, Fleiss’ κ ${two(ceiling.fleissKappa) ?? MISSING}): what a judge’s agreement with one of them is to be held against`,
+    `Two annotators agree in ${hundred(ceiling.meanAccuracy)} % of the pairs (mean κ ${fixed(ceiling.meanKappa, 2)}, Fleiss’ κ ${two(ceiling.fleissKappa) ?? MISSING}): what a judge’s agreement with one of them is to be held against`,
   ];
 }
 
 function pValue(p: number): string {
-  return p < 0.001 ? '< 0.001' : signed(p, 3).replace('+', '');
+  return p < 0.001 ? 'p < 0.001' : `p = ${fixed(p, 3)}`;
 }

@@ -123,6 +123,6 @@ export function saveConfig(config: Config): void {
 }
 
 /** The name under which commander gives a flag: `learning-rate` → `learningRate`. */
-function camelCase(flag: string): string {
+export function camelCase(flag: string): string {
   return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

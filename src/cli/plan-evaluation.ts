@@ -9,9 +9,9 @@ import {
   type SampleSizeOptions,
   sampleSizes,
 } from '../evaluate/sample-size.ts';
-import { count, fixed, percent } from '../report/numbers.ts';
+import { count, fixed } from '../report/numbers.ts';
 import { type TextColumn, textTable } from './columns.ts';
-import type { CommonFlags } from './options.ts';
+import { type CommonFlags, camelCase } from './options.ts';
 import type { Said } from './verbs.ts';
 
 const {
@@ -48,7 +48,10 @@ const NUMBERS = [
   ['--answer-tokens <n>', 'answerTokens', `an answer (default: ${answerTokens})`],
   ['--verdict-tokens <n>', 'verdictTokens', `what the judge writes (default: ${verdictTokens})`],
 ] as const;
-const PRICES = ['price-in', 'price-out'] as const;
+const PRICES = [
+  ['price-in', 'reads'],
+  ['price-out', 'writes'],
+] as const;
 /** Flags of the way of the data that mean something beside --effect. */
 const SHARED = ['effect', 'json', 'quiet', 'out', 'arms'];
 
@@ -59,29 +62,29 @@ export function withEvaluationFlags(command: Command): Command {
     'instead: how many prompts show so many points of win rate, and what judging them costs (--arms: how many, or their names)',
   );
   for (const [flag, , text] of NUMBERS) command.option(flag, `with --effect: ${text}`);
-  for (const name of PRICES)
-    command.option(
-      `--${name} <usd>`,
-      'with --effect: price of a million tokens that the judge reads or writes',
-    );
+  for (const [name, does] of PRICES)
+    command.option(`--${name} <usd>`, `with --effect: price of a million tokens that the judge ${does}`);
   return command;
 }
 
 /** Refuses flags that say how an evaluation is planned where none is. */
 export function refuseEvaluationFlags(flags: CommonFlags): void {
-  const stray = [
-    ...NUMBERS.map(([flag]) => flag.split(' ', 1)[0] as string),
-    ...PRICES.map((name) => `--${name}`),
-  ].find((flag) => flags[keyOf(flag)] !== undefined);
+  const names = [...NUMBERS.map(([flag]) => nameOf(flag)), ...PRICES.map(([name]) => name)];
+  const stray = names.find((name) => flags[camelCase(name)] !== undefined);
   if (stray !== undefined)
-    throw inputError('needs-effect', `${stray} is for the plan of an evaluation`, {
+    throw inputError('needs-effect', `--${stray} is for the plan of an evaluation`, {
       remedy: 'Give --effect POINTS with it, for example --effect 9',
     });
 }
 
 /** `winnow plan --effect`: needs neither a model nor data. */
 export function planEvaluation(flags: CommonFlags): Said {
-  const known = new Set([...SHARED, ...NUMBERS.map(([, key]) => key as string), ...PRICES.map(keyOf), 'set']);
+  const known = new Set([
+    ...SHARED,
+    ...NUMBERS.map(([, key]) => key as string),
+    ...PRICES.map(([name]) => camelCase(name)),
+    'set',
+  ]);
   const idle =
     Object.keys(flags).find((key) => !known.has(key)) ?? ((flags.set ?? []).length > 0 ? 'set' : undefined);
   if (idle !== undefined)
@@ -94,7 +97,7 @@ export function planEvaluation(flags: CommonFlags): Said {
     );
   const numbers: Record<string, number> = {};
   for (const [flag, key] of NUMBERS)
-    if (flags[key] !== undefined) numbers[key] = numberOf(flag.split(' ', 1)[0] as string, flags[key]);
+    if (flags[key] !== undefined) numbers[key] = numberOf(`--${nameOf(flag)}`, flags[key]);
   const run = flags.out === undefined ? null : resolve(flags.out as string);
   const measured =
     run === null || numbers.armCorrelation !== undefined ? null : runCorrelation(join(run, 'report.json'));
@@ -113,8 +116,9 @@ export function planEvaluation(flags: CommonFlags): Said {
   };
 }
 
-function keyOf(flag: string): string {
-  return flag.replace(/^--/, '').replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+/** `--arm-correlation <r>` → `arm-correlation` */
+function nameOf(flag: string): string {
+  return flag.slice(2).split(' ', 1)[0] as string;
 }
 
 function numberOf(flag: string, text: unknown): number {
@@ -225,7 +229,7 @@ function textOf(options: SampleSizeOptions, sizes: readonly SampleSize[], run: s
   const { effect, orders, repeats, price } = options;
   const few = sizes.some(({ prompts }) => prompts < 30);
   return [
-    `To see ${fixed(100 * effect, 1)} points of win rate with a chance of ${percent(options.power)} at level ${options.level} (two-sided), with ${orders === 1 ? 'one order' : 'both orders'}, ${repeats} repeat${repeats === 1 ? '' : 's'} and ${percent(options.ties)} ties:`,
+    `To see ${fixed(100 * effect, 1)} points of win rate with a chance of ${fixed(100 * options.power, 0)} % at level ${options.level} (two-sided), with ${orders === 1 ? 'one order' : 'both orders'}, ${repeats} repeat${repeats === 1 ? '' : 's'} and ${fixed(100 * options.ties, 0)} % ties:`,
     '',
     textTable(COLUMNS, sizes),
     '',

@@ -119,6 +119,22 @@ describe('arms on the same prompts', () => {
     );
   });
 
+  it('tells an arm apart among many', () => {
+    const losers = Array.from({ length: 33 }, (_, i) => ({
+      name: String(i),
+      verdicts: verdictsOf(Array(30).fill(0)),
+    }));
+    const { arms } = compareJudgedArms(
+      [...losers, { name: 'best', verdicts: verdictsOf(Array(30).fill(1)) }],
+      {
+        seed: 1,
+        resamples: 50,
+      },
+    );
+    expect(arms[0]).toMatchObject({ name: 'best', rank: { best: 1, worst: 1 } });
+    expect(arms[1]?.rank).toEqual({ best: 2, worst: 34 });
+  });
+
   it('compares on the prompts that both have, and counts the others', () => {
     const half = arm('half', 0.6);
     const { pairs } = compareJudgedArms(

@@ -89,6 +89,8 @@ export function compareJudgedArms(arms: readonly JudgedArm[], options: CompareAr
   const noise = pooledDeviation(judged.map(({ rates }) => rates));
   const quantile = noise === null ? 0 : studentQuantile((1 + level) / 2, noise.df);
 
+  // Fine enough that the least p is below the level after correction.
+  const draws = Math.max(9999, Math.ceil((judged.length * (judged.length - 1)) / (1 - level)));
   const raw = judged.flatMap((a, i) =>
     judged.slice(i + 1).map((b) => {
       const common = [...a.shares.keys()].filter((prompt) => b.shares.has(prompt));
@@ -110,7 +112,7 @@ export function compareJudgedArms(arms: readonly JudgedArm[], options: CompareAr
         difference: bootstrapMean(differences, { seed: of('difference'), level, resamples }),
         n: common.length,
         leftOut: a.shares.size + b.shares.size - 2 * common.length,
-        p: signFlipTest(differences, { seed: of('sign flip') }),
+        p: signFlipTest(differences, { seed: of('sign flip'), draws }),
         signTest: signTest(differences),
         correlation: pearson(left, right),
         // An arm of one repeat has the noise that the repeats of the others show.

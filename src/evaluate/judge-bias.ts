@@ -1,5 +1,4 @@
 import { deriveSeed } from '../base/random.ts';
-import { bootstrapMean } from '../stats/bootstrap.ts';
 import { bootstrapStatistics } from '../stats/bootstrap-statistics.ts';
 import { partialOf } from '../stats/correlation.ts';
 import type { Interval } from '../stats/interval.ts';
@@ -32,6 +31,7 @@ export type PositionBias =
       /** Pairs in which both the judge and the label prefer an answer. */
       readonly n: number;
       readonly firstShare: Proportion | null;
+      /** Also of pairs in which the judge says tie. */
       readonly labelFirstShare: Proportion | null;
       /** The judge's less the labels'. */
       readonly difference: Interval | null;
@@ -42,6 +42,7 @@ export interface LengthBias {
   /** Pairs in which both the judge and the label prefer an answer, and lengths differ. */
   readonly n: number;
   readonly longerShare: Proportion | null;
+  /** Also of pairs in which the judge says tie: where it does may depend on length. */
   readonly labelLongerShare: Proportion | null;
   /** The judge's less the labels'. */
   readonly difference: Interval | null;
@@ -62,20 +63,20 @@ export function positionBias(
   const rows = asked.map((verdict, i) => ({ verdict, label: labels[i], cluster: clusters[i] as string }));
   const both = rows.filter(({ verdict }) => verdict?.first != null && verdict.swapped != null);
   if (both.length === 0) {
-    const decided = rows.filter(
-      ({ verdict, label }) => isSide(verdict?.first) && isSide(label) && verdict?.swapped === undefined,
-    );
-    return {
-      known: false,
-      ...sharesOf(
-        decided.map(({ verdict, label, cluster }) => ({
-          judge: verdict?.first === 'a',
+    const shares = sharesOf(
+      rows
+        .filter(
+          ({ verdict, label }) => verdict?.first != null && verdict.swapped === undefined && isSide(label),
+        )
+        .map(({ verdict, label, cluster }) => ({
+          judge: isSide(verdict?.first) ? verdict.first === 'a' : null,
           label: label === 'a',
           cluster,
         })),
-        { ...options, seed: deriveSeed(options.seed, 'first') },
-      ),
-    };
+      { ...options, seed: deriveSeed(options.seed, 'first') },
+    );
+    const { share, labelShare, ...rest } = shares;
+    return { known: false, ...rest, firstShare: share, labelFirstShare: labelShare };
   }
   const shown = both.flatMap(({ verdict, cluster }) => [
     { side: verdict?.first, first: 'a', cluster },
@@ -114,18 +115,18 @@ export function lengthBias(
     const longer = (signs[i] as number) > 0 ? 'a' : 'b';
     return { verdict, label: labels[i], sign: signs[i] as number, longer, cluster: clusters[i] as string };
   });
-  const decided = rows
-    .filter(({ verdict, label, sign }) => isSide(verdict) && isSide(label) && sign !== 0)
+  const preferred = rows
+    .filter(({ verdict, label, sign }) => verdict !== null && isSide(label) && sign !== 0)
     .map(({ verdict, label, longer, cluster }) => ({
-      judge: verdict === longer,
+      judge: isSide(verdict) ? verdict === longer : null,
       label: label === longer,
       cluster,
     }));
-  const { firstShare, labelFirstShare, ...rest } = sharesOf(decided, {
+  const { share, labelShare, ...rest } = sharesOf(preferred, {
     ...options,
     seed: deriveSeed(options.seed, 'longer'),
   });
-  const errors = decided.filter(({ judge, label }) => judge !== label);
+  const errors = preferred.filter(({ judge, label }) => judge !== null && judge !== label);
   const rated = rows.filter(({ verdict, label }) => verdict !== null && label != null);
   const [partialCorrelation] = bootstrapStatistics(
     rated.length,
@@ -142,34 +143,52 @@ export function lengthBias(
   );
   return {
     ...rest,
-    longerShare: firstShare,
-    labelLongerShare: labelFirstShare,
+    longerShare: share,
+    labelLongerShare: labelShare,
     errorsLonger: clusteredProportion(
       errors.map(({ judge }) => (judge ? 1 : 0)),
       errors.map(({ cluster }) => cluster),
     ),
-    errorsLongerByChance: labelFirstShare === null ? null : 1 - labelFirstShare.value,
+    errorsLongerByChance: labelShare === null ? null : 1 - labelShare.value,
     partialCorrelation: partialCorrelation as Interval | null,
   };
 }
 
-/** How often the judge and how often the label takes a side, and the paired difference. */
-function sharesOf(
-  rows: readonly { readonly judge: boolean; readonly label: boolean; readonly cluster: string }[],
-  options: CheckOptions,
-) {
-  const clusters = rows.map(({ cluster }) => cluster);
-  const share = (which: 'judge' | 'label') =>
+/** A pair whose label prefers an answer: whether the judge's and the label's is of a kind. null: the judge says tie. */
+interface Preferred {
+  readonly judge: boolean | null;
+  readonly label: boolean;
+  readonly cluster: string;
+}
+
+/** How often the judge and how often the label prefers the kind, and how far apart they are. */
+function sharesOf(rows: readonly Preferred[], options: CheckOptions) {
+  const decided = rows.filter(({ judge }) => judge !== null);
+  const shareOf = (of: readonly Preferred[], which: 'judge' | 'label') =>
     clusteredProportion(
-      rows.map((row) => (row[which] ? 1 : 0)),
-      clusters,
+      of.map((row) => (row[which] ? 1 : 0)),
+      of.map(({ cluster }) => cluster),
     );
-  const differences = rows.map(({ judge, label }) => Number(judge) - Number(label));
+  const [difference] = bootstrapStatistics(
+    rows.length,
+    (weights) => {
+      let [judged, judgeHits, labelled, labelHits] = [0, 0, 0, 0];
+      for (const [i, { judge, label }] of rows.entries()) {
+        const weight = weights[i]!;
+        labelled += weight;
+        if (label) labelHits += weight;
+        if (judge !== null) judged += weight;
+        if (judge) judgeHits += weight;
+      }
+      return [judged === 0 || labelled === 0 ? null : judgeHits / judged - labelHits / labelled];
+    },
+    { ...options, clusters: rows.map(({ cluster }) => cluster) },
+  );
   return {
-    n: rows.length,
-    firstShare: share('judge'),
-    labelFirstShare: share('label'),
-    difference: rows.length === 0 ? null : bootstrapMean(differences, { ...options, clusters }),
+    n: decided.length,
+    share: shareOf(decided, 'judge'),
+    labelShare: shareOf(rows, 'label'),
+    difference: difference as Interval | null,
   };
 }
 

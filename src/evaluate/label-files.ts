@@ -34,7 +34,7 @@ export async function readLabels(file: string): Promise<LabelFile> {
   const pairs: LabelledPair[] = [];
   const ids = new Set<string>();
   const verdicts = new Map<string, JudgeVerdict>();
-  for await (const raw of readRows(file)) {
+  for await (const raw of readRows(file, 'labelled pairs')) {
     const where = { file, row: raw.row };
     const row = rowOf(raw, where);
     format ??= formatOf(row, where);
@@ -59,7 +59,7 @@ export async function readLabels(file: string): Promise<LabelFile> {
 export async function readVerdicts(file: string): Promise<JudgeVerdicts> {
   const verdicts = new Map<string, JudgeVerdict>();
   const ids = new Set<string>();
-  for await (const raw of readRows(file)) {
+  for await (const raw of readRows(file, '{id, judge}')) {
     const where = { file, row: raw.row };
     const row = rowOf(raw, where);
     const results = Object.keys(row).filter((key) => key.endsWith('_result'));

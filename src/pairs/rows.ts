@@ -14,22 +14,23 @@ export interface RawRow {
  * The rows of a JSONL file (streamed), of a JSON array, or of a JSON object with a `data` array (both read
  * whole). Which of them it is, the content tells: `[` opens an array; a first line that is a complete JSON
  * value opens JSONL; a `{` that goes on over lines is an object. Empty lines of JSONL are skipped and counted.
+ * `form` is what a row looks like, for messages.
  * @throws input error: JSON that does not parse (with line and excerpt), no `data` array, a file without rows.
  */
-export async function* readRows(file: string): AsyncGenerator<RawRow> {
+export async function* readRows(file: string, form = '{prompt, chosen, rejected}'): AsyncGenerator<RawRow> {
   const lines = readLines(file);
   const first = await nextNonBlank(lines);
   if (first === undefined) throw emptyFile(file);
   const opening = first.text.trimStart();
   const value = opening.startsWith('[') ? undefined : tryParse(first.text);
   if (value === undefined) {
-    yield* numbered(await wholeDocument(file, first, lines));
+    yield* numbered(await wholeDocument(file, form, first, lines));
     return;
   }
   if (isDataObject(value)) {
     const extra = await nextNonBlank(lines);
     if (extra === undefined) {
-      yield* numbered(rowsOf(file, value));
+      yield* numbered(rowsOf(file, form, value));
       return;
     }
     throw badJson(file, extra, new Error('text after the end of the JSON object'));
@@ -42,7 +43,12 @@ export async function* readRows(file: string): AsyncGenerator<RawRow> {
 }
 
 /** An array, or an object over several lines; when it is neither, a malformed JSONL is told by its line. */
-async function wholeDocument(file: string, first: Line, rest: AsyncGenerator<Line>): Promise<unknown[]> {
+async function wholeDocument(
+  file: string,
+  form: string,
+  first: Line,
+  rest: AsyncGenerator<Line>,
+): Promise<unknown[]> {
   const lines = [first];
   for await (const line of rest) lines.push(line);
   const size = lines.reduce((sum, line) => sum + line.text.length + 1, 0);
@@ -55,16 +61,16 @@ async function wholeDocument(file: string, first: Line, rest: AsyncGenerator<Lin
     if (isLines) for (const line of lines) if (line.text.trim() !== '') parseLine(file, line);
     parseJson('\n'.repeat(first.line - 1) + text, file);
   }
-  return rowsOf(file, value);
+  return rowsOf(file, form, value);
 }
 
-function rowsOf(file: string, value: unknown): unknown[] {
+function rowsOf(file: string, form: string, value: unknown): unknown[] {
   const rows = Array.isArray(value) ? value : isDataObject(value) ? value.data : undefined;
   if (rows === undefined) {
     throw inputError('no-rows', 'the JSON is neither an array of rows nor an object with a `data` array', {
       file,
       got: value,
-      remedy: 'Write an array of {prompt, chosen, rejected}, or JSONL with one such object a line.',
+      remedy: `Write an array of ${form}, or JSONL with one such object a line.`,
     });
   }
   if (rows.length === 0) throw emptyFile(file);
@@ -136,6 +142,6 @@ function badJson(file: string, line: Line, error: unknown): Error {
 function emptyFile(file: string): Error {
   return inputError('empty-file', 'there is no row in the file', {
     file,
-    remedy: 'Name a file with at least one preference pair.',
+    remedy: 'Name a file with at least one row.',
   });
 }
