@@ -77,12 +77,8 @@ export { type PositionBias, positionBias } from './judge/position-bias.ts';
 export { preferenceJudge } from './judge/preference-judge.ts';
 export { type Reward, type RewardItem, rewardJudge } from './judge/reward-judge.ts';
 export type { JudgeTemplate, TemplateKind } from './judge/template.ts';
-export {
-  builtInTemplate,
-  builtInTemplates,
-  readJudgeTemplate,
-  type TemplateFileOptions,
-} from './judge/template-files.ts';
+export { readJudgeTemplate, type TemplateFileOptions } from './judge/template-files.ts';
+export { builtInTemplate, builtInTemplates } from './judge/template-own.ts';
 export { readAdapter, writeAdapter } from './model/adapter.ts';
 export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';
 export { type HubOptions, modelFolder } from './model/hub.ts';

@@ -11,7 +11,7 @@ import { pairwiseJudge } from '../src/judge/pairwise-judge.ts';
 import { positionBias } from '../src/judge/position-bias.ts';
 import { preferenceJudge } from '../src/judge/preference-judge.ts';
 import { rewardJudge } from '../src/judge/reward-judge.ts';
-import { builtInTemplate } from '../src/judge/template-files.ts';
+import { builtInTemplate } from '../src/judge/template-own.ts';
 
 let fake: FakeJudge;
 let client: ChatClient;
