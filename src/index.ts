@@ -76,6 +76,7 @@ export { pairwiseJudge } from './judge/pairwise-judge.ts';
 export { type PositionBias, positionBias } from './judge/position-bias.ts';
 export { preferenceJudge } from './judge/preference-judge.ts';
 export { type Reward, type RewardItem, rewardJudge } from './judge/reward-judge.ts';
+export type { SamplingChoice } from './judge/sampling.ts';
 export type { JudgeTemplate, TemplateKind } from './judge/template.ts';
 export { readJudgeTemplate, type TemplateFileOptions } from './judge/template-files.ts';
 export { builtInTemplate, builtInTemplates } from './judge/template-own.ts';
