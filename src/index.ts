@@ -114,14 +114,10 @@ export { type PositionBias, positionBias } from './judge/position-bias.ts';
 export { preferenceJudge } from './judge/preference-judge.ts';
 export { type Reward, type RewardItem, rewardJudge } from './judge/reward-judge.ts';
 export { loadRewardModel, type RewardModel, type RewardModelOptions } from './judge/reward-model.ts';
+export type { SamplingChoice } from './judge/sampling.ts';
 export type { JudgeTemplate, TemplateKind } from './judge/template.ts';
-export {
-  builtInTemplate,
-  builtInTemplates,
-  readJudgeTemplate,
-  type TemplateFileOptions,
-} from './judge/template-files.ts';
-
+export { readJudgeTemplate, type TemplateFileOptions } from './judge/template-files.ts';
+export { builtInTemplate, builtInTemplates } from './judge/template-own.ts';
 export { readAdapter, writeAdapter } from './model/adapter.ts';
 export {
   type Checkpoint,

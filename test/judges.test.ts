@@ -11,7 +11,7 @@ import { pairwiseJudge } from '../src/judge/pairwise-judge.ts';
 import { positionBias } from '../src/judge/position-bias.ts';
 import { preferenceJudge } from '../src/judge/preference-judge.ts';
 import { rewardJudge } from '../src/judge/reward-judge.ts';
-import { builtInTemplate } from '../src/judge/template-files.ts';
+import { builtInTemplate } from '../src/judge/template-own.ts';
 
 let fake: FakeJudge;
 let client: ChatClient;
@@ -238,6 +238,29 @@ describe('pairwise, in words', () => {
     const judged = verdicts.filter(({ win }) => win !== null).length;
     expect(judged).toBeGreaterThan(5);
     expect(failures.budget).toBe(60 - (spending?.paid ?? 0));
+  });
+
+  it('sampling is the benchmarks’, and can be chosen; null leaves a field out', async () => {
+    const one = [duel('a', 'x', 'yy')];
+    await pairwise({ orders: 'seeded' }).compare(one);
+    expect(fake.requests[0]?.body).toMatchObject({ temperature: 0, max_tokens: 4_096 });
+    const sampling = { temperature: null, maxTokens: 500, seed: 3, more: { reasoning_effort: 'low' } };
+    await pairwise({ orders: 'seeded', sampling }).compare(one);
+    const { messages, ...body } = fake.requests[1]?.body ?? {};
+    expect(body).toEqual({ model: 'judge-1', max_tokens: 500, seed: 3, reasoning_effort: 'low' });
+    const own = { more: { max_tokens: 9 } };
+    await expect(pairwise({ sampling: own }).compare(one)).rejects.toMatchObject({ code: 'judge-options' });
+  });
+
+  it('a reference answer is shown by a template that has a place for it, and missed where it has none', async () => {
+    const own = builtInTemplate('pairwise-five');
+    const [system, user] = own.messages;
+    if (system === undefined || user === undefined) throw new Error('no messages');
+    const parts = [{ slot: 'reference' } as const, '\n', ...user.parts];
+    const template = { ...own, usesReference: true, messages: [system, { ...user, parts }] };
+    await pairwise({ template }).compare([duel('a', 'x', 'yy', { reference: 'The right one.' })]);
+    expect(fake.requests[0]?.messages[1]?.content).toMatch(/^The right one\.\n/);
+    await expect(pairwise({ template }).compare([duel('b', 'x', 'yy')])).rejects.toMatchObject({ code: 'judge-reference' });
   });
 
   it('refuses a template of another kind', () => {

@@ -278,7 +278,7 @@ class Call {
     const error = inputError('judge-refused', 'the judge’s service refuses what is asked', {
       got: fault.message,
       remedy: /max_completion_tokens/.test(fault.message)
-        ? 'This model wants its limit as max_completion_tokens'
+        ? 'This model wants its limit of tokens as max_completion_tokens: set maxTokensField'
         : `Check the judge’s model and its sampling for ${new URL(endpoint.baseUrl).host}`,
     });
     this.#stop('error', error.message, error);

@@ -35,7 +35,7 @@ export function familiesOf(name: string): string[] {
   // Of a path only the last folder: the others are of the disk. A hub's id has an owner that tells something.
   const parts = name.split(/[\\/]/).filter((part) => part !== '');
   const told = (parts.length > 2 || /^[./~\\]/.test(name) ? parts.slice(-1) : parts).join('-').toLowerCase();
-  const words = told.split(/[^a-z0-9.]+/).filter((word) => word !== '');
+  const words = told.split(/[^a-z0-9.]+|(?<!\d)\.|\.(?!\d)/).filter((word) => word !== '');
   return FAMILIES.filter(
     ([family, pattern]) =>
       words.some((word) => pattern.test(word)) && !(family === 'gpt' && OTHER_GPT.test(told)),

@@ -1,5 +1,4 @@
-import type { WinnowError } from '../base/errors.ts';
-import { inputError } from '../base/errors.ts';
+import { inputError, type WinnowError } from '../base/errors.ts';
 import type { ChatClient, ChatReply, Estimate, Sampling } from './chat.ts';
 import type {
   CompareOptions,
@@ -13,6 +12,7 @@ import type {
 } from './duel.ts';
 import { modelShare, type Orders, ordersOf, sidesOf } from './order.ts';
 import { askQuestions, firstAsks, type Question } from './question.ts';
+import { chosenSampling, type SamplingChoice } from './sampling.ts';
 import { fillTemplate, type JudgeTemplate, promptText } from './template.ts';
 
 /** What the ways to ask a language model about two answers have in common. */
@@ -28,7 +28,8 @@ export interface GamesOptions {
   readonly repeats?: number;
   /** How often a question is asked again whose answer has no verdict. Default 2. */
   readonly asksAgain?: number;
-  readonly sampling?: Partial<Sampling>;
+  /** Default: what the benchmarks ask, see `pairwiseJudge` and `preferenceJudge`. */
+  readonly sampling?: SamplingChoice;
   /** Two equal answers share the win, and nothing is asked. Default true. */
   readonly tieEqual?: boolean;
 }
@@ -62,7 +63,7 @@ interface Place {
 export function gamesJudge(options: GamesOptions, kind: GamesKind): PairJudge {
   const { client, model, template, seed = 0, repeats = 1, asksAgain = 2, tieEqual = true } = options;
   const orders = options.orders ?? kind.orders;
-  const sampling = { ...kind.sampling, ...options.sampling };
+  const sampling = chosenSampling(kind.sampling, options.sampling);
   const isSettled = ({ opponent, model: answer }: Duel) => tieEqual && opponent === answer;
   const places = (duels: readonly Duel[]): Place[] =>
     duels.flatMap((duel, index) =>

@@ -1,9 +1,10 @@
 import { inputError } from '../base/errors.ts';
-import type { ChatClient, ChatReply, Estimate, Sampling, Spending, Stop } from './chat.ts';
+import type { ChatClient, ChatReply, Estimate, Spending, Stop } from './chat.ts';
 import type { CompareOptions, GameFailure } from './duel.ts';
 import { failuresOf } from './games.ts';
 import { checkKind, whyWithout } from './pairwise-judge.ts';
 import { askQuestions, firstAsks, type Question } from './question.ts';
+import { chosenSampling, type SamplingChoice } from './sampling.ts';
 import { fillTemplate, type JudgeTemplate } from './template.ts';
 import { findLabel, ratingOf } from './verdict.ts';
 
@@ -58,7 +59,7 @@ export interface GradingOptions {
   readonly templates: GradingTemplates;
   readonly repeats?: number;
   readonly asksAgain?: number;
-  readonly sampling?: Partial<Sampling>;
+  readonly sampling?: SamplingChoice;
 }
 
 /** fastchat/llm_judge/common.py, chat_completion_openai, at 0e6d3e4. */
@@ -81,7 +82,7 @@ export function needsReference(category: string): boolean {
  */
 export function gradingJudge(options: GradingOptions): SingleJudge {
   const { client, model, templates, repeats = 1, asksAgain = 2 } = options;
-  const sampling = { ...SAMPLING, ...options.sampling };
+  const sampling = chosenSampling(SAMPLING, options.sampling);
   for (const [name, template] of Object.entries(templates) as [keyof GradingTemplates, JudgeTemplate][])
     checkTemplate(name, template);
   const placesOf = (dialogues: readonly Dialogue[]) =>

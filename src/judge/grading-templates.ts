@@ -1,5 +1,7 @@
 import type { GradingTemplates } from './grading-judge.ts';
-import { builtInTemplate, readJudgeTemplate, templateNames } from './template-files.ts';
+import { readJudgeTemplate } from './template-files.ts';
+import { templateNames } from './template-official.ts';
+import { builtInTemplate } from './template-own.ts';
 
 /** Winnow's own templates for single grading. */
 export function builtInGrading(language: 'en' | 'ja'): GradingTemplates {

@@ -67,8 +67,9 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Sample variance (n − 1). */
+/** Sample variance (n − 1), from the distances to the first value, so that equal values have exactly none. */
 function variance(values: readonly number[]): number {
-  const center = mean(values);
-  return values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1);
+  const distances = values.map((value) => value - (values[0] as number));
+  const center = mean(distances);
+  return distances.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1);
 }

@@ -21,7 +21,7 @@ const linesOf = <T>(name: string) => jsonLines<T>(readFileSync(`${DATA}${name}`,
 const unzipped = (name: string) => gunzipSync(readFileSync(`${DATA}${name}`)).toString('utf8');
 
 describe.skipIf(!existsSync(`${DATA}alpaca_eval`))('AlpacaEval 2 (needs ../shared/data)', () => {
-  it('orders and preferences are those of 24,859 published judgments', () => {
+  it('orders and preferences are those of 24,873 published judgments', () => {
     const baseline = JSON.parse(unzipped('alpaca_eval/baseline_gpt4_1106_preview.model_outputs.json.gz')) as {
       readonly instruction: string;
     }[];

@@ -88,9 +88,9 @@ export function folderStore(folder: string): ReplyStore {
   const writer = new ShardWriter(shardFolder);
 
   const refresh = () => {
-    const names = readdirSync(shardFolder).filter((name) => name.endsWith('.jsonl'));
+    const names = shardsIn(shardFolder);
     // By age, so that of two replies to one ask the first stays the one that counts.
-    for (const name of names.sort()) {
+    for (const name of names) {
       if (writer.wrote(name)) continue;
       const shard = shards.get(name) ?? { offset: 0, lines: 0 };
       shards.set(name, shard);
@@ -119,6 +119,16 @@ export function folderStore(folder: string): ReplyStore {
       claims.close();
     },
   };
+}
+
+function shardsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.jsonl'))
+      .sort();
+  } catch (error) {
+    throw readError(folder, error);
+  }
 }
 
 /** Reads whole lines from where the last reading ended. A last line without an end is read when it is whole JSON. */

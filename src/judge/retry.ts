@@ -33,7 +33,8 @@ export function retryAfterMs(headers: Headers, nowMs: number): number | null {
   if (/^\d+(\.\d+)?$/.test(exact)) return Number(exact);
   const after = headers.get('retry-after')?.trim() ?? '';
   if (/^\d+(\.\d+)?$/.test(after)) return 1_000 * Number(after);
-  const date = Date.parse(after);
+  // Date.parse takes almost any text, also a negative number.
+  const date = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(after) ? Date.parse(after) : Number.NaN;
   return Number.isNaN(date) ? null : Math.max(0, date - nowMs);
 }
 

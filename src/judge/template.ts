@@ -117,7 +117,16 @@ export function templateOf(source: TemplateSource): JudgeTemplate {
     again,
     usesReference: slots.has('reference') || slots.has('reference_1') || slots.has('reference_2'),
     note,
-    hash: sha256(JSON.stringify([messages, verdict, labels, again])),
+    hash: sha256(
+      JSON.stringify([
+        messages,
+        verdict.patterns.map(({ source }) => source),
+        verdict.take,
+        verdict.upperCase,
+        labels,
+        again,
+      ]),
+    ),
   };
 }
 
