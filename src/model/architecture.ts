@@ -48,9 +48,17 @@ export interface Traits {
   readonly layerKinds: readonly LayerKind[];
 }
 
+/** A head that gives a text one number, its reward, where a language model has its logits. */
+export interface RewardHead {
+  /** Tokens of this id at the end of a text are padding; null: there is none. */
+  readonly padTokenId: number | null;
+}
+
 /** What a decoder's config.json says, in one form for all architectures. */
 export interface DecoderConfig extends Widths, Traits {
   readonly modelType: string;
+  /** null: a language model. */
+  readonly reward: RewardHead | null;
   /** Width of a head that the rotary embedding turns: `headDim`, or less. */
   readonly rotaryDim: number;
   /** Most tokens of a text. */
@@ -80,7 +88,11 @@ export interface Architecture {
     readonly tieWordEmbeddings?: boolean;
     /** Default hidden size / heads. */
     readonly headDim?: number;
+    /** Default none. Only reward models need it. */
+    readonly padTokenId?: number;
   };
+  /** The one of `architectures` that gives a text one number. Default: `className` with ForSequenceClassification. */
+  readonly rewardClassName?: string;
   /** The activation's key and name in config.json. Default `hidden_act` and `silu`. */
   readonly activation?: { readonly key: string; readonly name: string };
   /** Whether config.json may name `partial_rotary_factor`. Default false. */

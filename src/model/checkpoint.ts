@@ -6,7 +6,8 @@ import { readBytes, readError } from '../base/files.ts';
 import { hashOf, sha256 } from '../base/hash.ts';
 import { decodeUtf8, parseJson, readJson } from '../base/json.ts';
 import type { DecoderConfig } from './architecture.ts';
-import { parseConfig } from './config.ts';
+import { parseConfig, rewardClassOf } from './config.ts';
+import { SCORE_WEIGHT } from './head.ts';
 import { openSafetensors, type TensorEntry } from './safetensors.ts';
 import { expectedTensors } from './tensors.ts';
 
@@ -41,13 +42,51 @@ const INDEX = 'model.safetensors.index.json';
 const FLOAT_DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
 
 /**
- * Opens a model folder: config.json, generation_config.json (optional), and model.safetensors or, when that is
- * missing, the shards of model.safetensors.index.json (the order of transformers' `from_pretrained`).
+ * Opens the folder of a language model: config.json, generation_config.json (optional), and model.safetensors or, when
+ * that is missing, the shards of model.safetensors.index.json (the order of transformers' `from_pretrained`).
  *
  * @throws inputError `model-missing`, `weights-missing`, `shard-missing`, `tensor-missing`, `tensor-shape`,
- *   `tensor-dtype`, and those of `parseConfig` and `openSafetensors`.
+ *   `tensor-dtype`, `is-reward-model`, and those of `parseConfig` and `openSafetensors`.
  */
 export function openCheckpoint(dir: string): Checkpoint {
+  return open(dir, ({ reward }, file) => {
+    if (reward === null) return;
+    throw inputError('is-reward-model', 'this is a reward model: it judges answers and cannot write any', {
+      file,
+      key: 'architectures',
+      need: 'a language model',
+      remedy: 'Give it as evaluation.rewardModel, and the language model that is to be trained as the model',
+    });
+  });
+}
+
+/**
+ * Opens the folder of a reward model: a decoder with the weight of one score in place of its output embedding.
+ *
+ * @throws inputError `not-reward-model`, `reward-head`, and those of `openCheckpoint`.
+ */
+export function openRewardCheckpoint(dir: string): Checkpoint {
+  const checkpoint = open(dir, ({ reward, modelType, source }, file) => {
+    if (reward !== null) return;
+    throw inputError('not-reward-model', 'this is a language model, and no reward model', {
+      file,
+      key: 'architectures',
+      need: `${rewardClassOf(modelType)} with one label`,
+      got: source.architectures ?? 'no architectures',
+      remedy: 'Give the folder or hub id of a reward model',
+    });
+  });
+  const other = checkpoint.unused.find((name) => name.startsWith('score.'));
+  if (other === undefined) return checkpoint;
+  throw inputError('reward-head', `the score of this model has a further tensor ${other}`, {
+    file: dir,
+    tensor: other,
+    need: `${SCORE_WEIGHT} alone, as in transformers`,
+    remedy: 'Its head is code of its own that Winnow does not know: take another reward model',
+  });
+}
+
+function open(dir: string, check: (config: DecoderConfig, file: string) => void): Checkpoint {
   const folder = statSync(dir, { throwIfNoEntry: false });
   if (!folder?.isDirectory()) {
     const remedy = 'Give the folder that holds config.json and model.safetensors';
@@ -68,6 +107,7 @@ export function openCheckpoint(dir: string): Checkpoint {
     configFile,
     existsSync(generationFile) ? { value: readJson(generationFile), file: generationFile } : undefined,
   );
+  check(config, configFile);
   const found = findTensors(dir);
   const weights = checkTensors(found, config, dir);
   const files = [...new Set([...found.values()].map((entry) => entry.file))];
@@ -181,9 +221,7 @@ function checkTensors(
       tensor: missing[0],
       need: `${expected.size} tensors`,
       got: `${expected.size - missing.length} of them`,
-      remedy: missing.includes('lm_head.weight')
-        ? 'If the model shares its embedding with the head, set tie_word_embeddings to true in config.json'
-        : 'Config and weights are not of one model, or a file is missing: fetch both again',
+      remedy: remedyFor(missing),
     });
   }
   for (const [name, shape] of expected) {
@@ -212,6 +250,14 @@ function checkTensors(
     weights.set(name, entry);
   }
   return weights;
+}
+
+function remedyFor(missing: readonly string[]): string {
+  if (missing.includes('lm_head.weight'))
+    return 'If the model shares its embedding with the head, set tie_word_embeddings to true in config.json';
+  if (missing.join() === SCORE_WEIGHT)
+    return 'The head of the reward model has another name or was not saved: take another reward model';
+  return 'Config and weights are not of one model, or a file is missing: fetch both again';
 }
 
 function product(shape: readonly number[]): number {

@@ -1,6 +1,12 @@
 import { basename } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { type Architecture, type DecoderConfig, LLAMA_TRAITS, type Widths } from './architecture.ts';
+import {
+  type Architecture,
+  type DecoderConfig,
+  LLAMA_TRAITS,
+  type RewardHead,
+  type Widths,
+} from './architecture.ts';
 import { ARCHITECTURES } from './architectures/index.ts';
 import { ConfigReader, isRecord, type RawConfig } from './config-reader.ts';
 import { readRope } from './rope.ts';
@@ -13,7 +19,8 @@ const MOST_HEAD_DIM = 2 ** 16;
  * config.json (and generation_config.json, whose end-of-text ids are added) to a checked `DecoderConfig`.
  *
  * @param file path of config.json, for messages.
- * @throws inputError `unsupported-model` names what is supported and what was found; `bad-config` names the key.
+ * @throws inputError `unsupported-model` names what is supported and what was found; `bad-config` names the key;
+ *   `reward-labels` of a classifier.
  */
 export function parseConfig(
   value: unknown,
@@ -22,6 +29,7 @@ export function parseConfig(
 ): DecoderConfig {
   const read = new ConfigReader(needRecord(value, file), file);
   const architecture = architectureOf(read);
+  const reward = readReward(read, architecture);
   if (read.has('quantization_config'))
     throw read.unsupported('quantization_config', 'full-precision weights', read.raw.quantization_config);
   const { defaults } = architecture;
@@ -40,6 +48,7 @@ export function parseConfig(
         );
   return {
     modelType: architecture.modelType,
+    reward,
     ...widths,
     rotaryDim,
     maxPositions,
@@ -68,13 +77,51 @@ function architectureOf(read: ConfigReader): Architecture {
     const need = ARCHITECTURES.map(({ modelType }) => modelType).join(', ');
     throw read.unsupported('model_type', need, type ?? 'no model_type');
   }
-  const { className, activation } = architecture;
-  const found = read.raw.architectures ?? [className];
-  if (!Array.isArray(found) || !found.includes(className))
-    throw read.unsupported('architectures', className, found);
+  const { activation } = architecture;
+  const known = [architecture.className, rewardClass(architecture)];
+  const found = classNames(read, architecture);
+  if (!Array.isArray(found) || !known.some((name) => found.includes(name)))
+    throw read.unsupported('architectures', known.join(' or '), found);
   const { key, name } = activation ?? { key: 'hidden_act', name: 'silu' };
   read.oneOf(key, [name], name);
   return architecture;
+}
+
+/** The class that transformers has for a reward model of this architecture. */
+function rewardClass({ className, rewardClassName }: Architecture): string {
+  return rewardClassName ?? className.replace('ForCausalLM', 'ForSequenceClassification');
+}
+
+/** The same by `model_type`. */
+export function rewardClassOf(modelType: string): string {
+  return rewardClass(ARCHITECTURES.find((known) => known.modelType === modelType) as Architecture);
+}
+
+function classNames({ raw }: ConfigReader, { className }: Architecture): unknown {
+  return raw.architectures ?? [className];
+}
+
+/**
+ * The head of a sequence classifier with one label, which is what reward models are saved as; null of a language model.
+ *
+ * *Reference:* huggingface/transformers `configuration_utils.py`: labels are counted by `id2label`; where it is left
+ * out by `num_labels`, whose default is 2.
+ */
+function readReward(read: ConfigReader, architecture: Architecture): RewardHead | null {
+  const { raw } = read;
+  const found = classNames(read, architecture) as readonly unknown[];
+  if (found.includes(architecture.className)) return null;
+  const labels = isRecord(raw.id2label) ? Object.keys(raw.id2label).length : (raw.num_labels ?? 2);
+  if (labels !== 1)
+    throw inputError('reward-labels', 'this is a classifier, and no reward model', {
+      file: read.file,
+      key: raw.id2label == null ? 'num_labels' : 'id2label',
+      need: 'one label',
+      got: labels,
+      remedy: 'Take a reward model that gives one number (id2label of one entry), or a language model',
+    });
+  const named = 'pad_token_id' in raw ? read.tokenIds('pad_token_id')[0] : architecture.defaults.padTokenId;
+  return { padTokenId: named ?? null };
 }
 
 function readWidths(read: ConfigReader, usualHeadDim: number | undefined): Widths {

@@ -1,5 +1,5 @@
 import type { DecoderConfig } from './architecture.ts';
-import { headGraph } from './head.ts';
+import { headGraph, rewardGraph } from './head.ts';
 import { layerGraph } from './layer.ts';
 
 export const EMBEDDING = 'model.embed_tokens.weight';
@@ -19,6 +19,7 @@ export function expectedTensors(config: DecoderConfig): Map<string, readonly num
   for (let layer = 0; layer < config.layers; layer++)
     for (const [name, { shape }] of weights)
       shapes.set(layerPrefix(layer) + name, shape as readonly number[]);
-  for (const [name, { shape }] of headGraph(config).weights) shapes.set(name, shape as readonly number[]);
+  const head = config.reward === null ? headGraph(config) : rewardGraph(config);
+  for (const [name, { shape }] of head.weights) shapes.set(name, shape as readonly number[]);
   return shapes;
 }

@@ -48,6 +48,23 @@ export async function embed(policy: Policy, batch: RowBatch): Promise<HostTensor
   return (await program.run({ ids, ...policy.outerFeeds }, policy.arena.allocate)).hidden as HostTensor;
 }
 
+/** The batch through all layers without a backward pass to come: [B, T, D], before the last norm. */
+export async function lastHidden(policy: Policy, batch: RowBatch): Promise<HostTensor> {
+  const { arena, programs } = policy;
+  arena.release();
+  const shared = sharedFeeds(policy, batch);
+  let hidden = await embed(policy, batch);
+  // Two buffers take turns; what a layer leaves behind is given back before the next.
+  const buffers = [hidden.data as Float32Array, arena.allocate(hidden.data.length)];
+  for (let layer = 0; layer < policy.config.layers; layer++) {
+    const program = await programs.score(layer, batch.segments.length);
+    const free = buffers[(layer + 1) % 2] as Float32Array;
+    hidden = (await program.run({ hidden, ...shared(layer), ...policy.layerFeeds(layer) }, () => free))
+      .out as HostTensor;
+  }
+  return hidden;
+}
+
 /** The hidden states that predict completion tokens, [N, D], for a slice [from, to) of the predictions. */
 export function gatherPredicting(
   policy: Policy,
@@ -56,14 +73,18 @@ export function gatherPredicting(
   from: number,
   to: number,
 ): HostTensor {
+  return gatherHidden(policy, hidden, batch.predictions.at.subarray(from, to));
+}
+
+/** The hidden states at these places of B·T, [N, D]. */
+export function gatherHidden(policy: Policy, hidden: HostTensor, places: Int32Array): HostTensor {
   const width = policy.config.hiddenSize;
   const source = hidden.data as Float32Array;
-  const data = policy.arena.allocate((to - from) * width);
-  for (let n = from; n < to; n++) {
-    const at = (batch.predictions.at[n] as number) * width;
-    data.set(source.subarray(at, at + width), (n - from) * width);
-  }
-  return { data, shape: [to - from, width] };
+  const data = policy.arena.allocate(places.length * width);
+  places.forEach((place, n) => {
+    data.set(source.subarray(place * width, (place + 1) * width), n * width);
+  });
+  return { data, shape: [places.length, width] };
 }
 
 /** Logits of one chunk of the head stay under this many bytes. */

@@ -1,6 +1,5 @@
-import type { HostTensor } from '../tensor/program.ts';
 import type { RowBatch } from '../text/rows.ts';
-import { embed, gatherPredicting, headChunks, sharedFeeds, targetFeed } from './forward.ts';
+import { gatherPredicting, headChunks, lastHidden, targetFeed } from './forward.ts';
 import type { Policy } from './policy.ts';
 
 /** Log-probabilities of one completion given its prompt, in nats, summed in float64. */
@@ -17,17 +16,7 @@ export interface CompletionLogProb {
 /** log π(y | x) of every completion in the batch, in order. */
 export async function completionLogProbs(policy: Policy, batch: RowBatch): Promise<CompletionLogProb[]> {
   const { arena, programs } = policy;
-  arena.release();
-  const shared = sharedFeeds(policy, batch);
-  let hidden = await embed(policy, batch);
-  // Two buffers take turns; what a layer leaves behind is given back before the next.
-  const buffers = [hidden.data as Float32Array, arena.allocate(hidden.data.length)];
-  for (let layer = 0; layer < policy.config.layers; layer++) {
-    const program = await programs.score(layer, batch.segments.length);
-    const free = buffers[(layer + 1) % 2] as Float32Array;
-    hidden = (await program.run({ hidden, ...shared(layer), ...policy.layerFeeds(layer) }, () => free))
-      .out as HostTensor;
-  }
+  const hidden = await lastHidden(policy, batch);
   const tokens = new Float64Array(batch.predictions.at.length);
   const head = await programs.head('logProbs');
   for (const [from, to] of headChunks(policy, tokens.length)) {

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import type { DecoderConfig } from '../model/architecture.ts';
-import { headGraph } from '../model/head.ts';
+import { headGraph, rewardGraph } from '../model/head.ts';
 import { type LayerGraph, type LoraShape, layerGraph } from '../model/layer.ts';
 import type { TensorEntry } from '../model/safetensors.ts';
 import { EMBEDDING, layerPrefix } from '../model/tensors.ts';
@@ -131,6 +131,14 @@ export class Programs {
           },
         },
       };
+    });
+  }
+
+  /** A reward model's head: hidden states of last tokens → `rewards`. */
+  rewards(): Promise<Program> {
+    return this.#make('rewards', 'rewards', () => {
+      const { hidden, rewards, weights } = rewardGraph(this.#residence.config);
+      return { weights, modes: { rewards: { feeds: { hidden }, outputs: { rewards } } } };
     });
   }
 

@@ -99,6 +99,7 @@ export function packRows(
     const base = r * length;
     const promptLength = row.prompt.length;
     if (promptLength === 0) throw new RangeError('packRows: a prompt without tokens');
+    positionCount = Math.max(positionCount, promptLength);
     const put = (place: number, token: number, position: number) => {
       ids[base + place] = BigInt(token);
       positions[base + place] = BigInt(position);

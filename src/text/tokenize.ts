@@ -146,7 +146,8 @@ function sameIds(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((id, i) => id === b[i]);
 }
 
-function checkRange(
+/** @throws inputError `id-out-of-vocabulary`: tokenizer and model are not of one kind. */
+export function checkRange(
   ids: readonly number[],
   tokenizer: TextTokenizer,
   { vocabSize = tokenizer.vocabSize }: TokenizeOptions,

@@ -245,5 +245,13 @@ def build(architecture: Architecture) -> torch.nn.Module:
     return model.to(architecture.dtype).eval()
 
 
+def build_reward_model(config: tf.PreTrainedConfig, seed: int = 2) -> torch.nn.Module:
+    """The same decoder with a score of one number, as reward models are saved."""
+    config = type(config).from_dict({**config.to_dict(), "num_labels": 1, "id2label": {0: "LABEL_0"}, "label2id": {"LABEL_0": 0}})
+    model = tf.AutoModelForSequenceClassification.from_config(config, attn_implementation="eager", dtype=torch.float32)
+    randomise(model, seed)
+    return model.eval()
+
+
 def load(folder: str) -> torch.nn.Module:
     return tf.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from architectures import Architecture, architectures, build, load, normal, perturb
 from data import NEW_TOKENS, generation_prompts, pairs, sequences
 from measure import dpo_losses, generate, gradients, log_probs, logits_of, mean_nll, numbers, positions
+from reward_models import write_reward_models
 from trl_training import LOSSES, Loss, train, trainer_of
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "safetensors", "tokenizers", "numpy")
@@ -182,6 +183,7 @@ def main(root: str) -> None:
             torch.manual_seed(0)
             write(architecture, root)
             print(f"{architecture.name}: written", file=sys.stderr, flush=True)
+    write_reward_models(root, chosen, write_json)
     write_json(os.path.join(root, "versions.json"), {name: version(name) for name in PACKAGES})
 
 

@@ -12,7 +12,8 @@ import { gemmaTraits, softcap } from './gemma2.ts';
 export const gemma3: Architecture = {
   modelType: 'gemma3_text',
   className: 'Gemma3ForCausalLM',
-  defaults: { maxPositions: 131072, rmsNormEps: 1e-6, ropeTheta: 1e6, tieWordEmbeddings: true, headDim: 256 },
+  rewardClassName: 'Gemma3TextForSequenceClassification',
+  defaults: { maxPositions: 131072, rmsNormEps: 1e-6, ropeTheta: 1e6, tieWordEmbeddings: true, headDim: 256, padTokenId: 0 },
   activation: { key: 'hidden_activation', name: 'gelu_pytorch_tanh' },
   traits: (read, { hiddenSize, headDim, layers }, rope) => {
     const pattern = read.count('sliding_window_pattern', 6);

@@ -8,7 +8,7 @@ import { type Architecture, everyLayer } from '../architecture.ts';
 export const phi3: Architecture = {
   modelType: 'phi3',
   className: 'Phi3ForCausalLM',
-  defaults: { maxPositions: 4096, rmsNormEps: 1e-5, ropeTheta: 10000 },
+  defaults: { maxPositions: 4096, rmsNormEps: 1e-5, ropeTheta: 10000, padTokenId: 32000 },
   partialRotary: true,
   traits: (read, { layers }, rope) => ({
     fused: true,
