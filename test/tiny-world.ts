@@ -19,10 +19,11 @@ import {
   initCheckpoint,
   type LlamaShape,
   llamaConfig,
+  rewardConfig,
   type Weight,
   writeCheckpoint,
 } from '../src/model/checkpoint.ts';
-import { tinyFiles } from '../src/text/tiny.fixture.ts';
+import { CHATML, tinyFiles } from '../src/text/tiny.fixture.ts';
 
 /** The command as a user runs it. */
 export const CLI = join(import.meta.dirname, '..', 'dist', 'cli.mjs');
@@ -67,6 +68,19 @@ export function writeModel(dir: string, weights: ReadonlyMap<string, Weight> = t
   const { tokenizer, config } = tinyFiles();
   writeFileSync(join(dir, 'tokenizer.json'), JSON.stringify(tokenizer));
   writeFileSync(join(dir, 'tokenizer_config.json'), JSON.stringify(config));
+  return dir;
+}
+
+/** Writes the folder of a random reward model with the same decoder and tokenizer, and with a chat template. */
+export function writeRewardModel(dir: string, seed = 9): string {
+  const config = rewardConfig(llamaConfig(TINY_DECODER), 257);
+  const weights = initCheckpoint(config, seed);
+  for (const [name, { data }] of weights)
+    if (!name.includes('norm')) for (let i = 0; i < data.length; i++) data[i] = 6 * (data[i] as number);
+  writeCheckpoint(dir, config, weights);
+  const { tokenizer, config: settings } = tinyFiles({ chatTemplate: CHATML });
+  writeFileSync(join(dir, 'tokenizer.json'), JSON.stringify(tokenizer));
+  writeFileSync(join(dir, 'tokenizer_config.json'), JSON.stringify(settings));
   return dir;
 }
 

@@ -51,6 +51,11 @@ const KEY_FLAGS = [
     'arms',
     'what is compared (default: selected,full,random,hardest,easiest-shuffled; also length-matched,shortest)',
   ],
+  [
+    '--reward-model <dir>',
+    'evaluation.rewardModel',
+    'reward model that judges answers: a folder, or org/name on the hub',
+  ],
   ['--training-seeds <n>', 'trainingSeeds', 'trainings of each arm, with consecutive seeds (default: 1)'],
   ['--workers <n>', 'workers', 'processes side by side, or auto (default)'],
   ['--device <name>', 'device', 'cpu (default), webgpu or auto'],

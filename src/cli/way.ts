@@ -69,15 +69,17 @@ export function setOut(config: Config, options: WayOptions): Way {
     };
   };
   const prepared = once(async () => {
-    const found = await prepare(config, config.out, { ...hubTalk(progress), signal: options.signal });
+    const { signal } = options;
+    const reward = { ...hubTalk(progress, 'Downloading the reward model'), signal };
+    const found = await prepare(config, config.out, { ...hubTalk(progress), signal, reward });
     // Only now: a mistyped path must not take the place of the configuration that a finished run was made with.
     // And of a model on the hub the commit: later verbs go on with the same model, wherever its branch has gone.
-    const { commit } = hubSnapshot(found.checkpoint.dir) ?? {};
-    saveConfig(
-      commit === undefined || config.model === found.checkpoint.dir
-        ? config
-        : { ...config, revision: commit },
-    );
+    const revision = commitOf(config.model, found.checkpoint.dir) ?? config.revision;
+    const { rewardModel, rewardRevision } = config.evaluation;
+    const judge = found.rewardModel?.checkpoint.dir;
+    const judgeRevision = (judge && commitOf(rewardModel, judge)) ?? rewardRevision;
+    const evaluation = { ...config.evaluation, rewardRevision: judgeRevision };
+    saveConfig({ ...config, revision, evaluation });
     return found;
   });
   const planned = once(async () => makePlan(await prepared(), context));
@@ -142,12 +144,20 @@ export function setOut(config: Config, options: WayOptions): Way {
   };
 }
 
+/** The commit that a model on the hub was found at; null of a folder. */
+function commitOf(model: string | null, dir: string): string | null {
+  return model === dir ? null : (hubSnapshot(dir)?.commit ?? null);
+}
+
 /** How a download from the hub shows: a stage that appears with the first bytes. */
-export function hubTalk(progress: Progress): Pick<HubOptions, 'onProgress' | 'onNote'> {
+export function hubTalk(
+  progress: Progress,
+  title = 'Downloading the model',
+): Pick<HubOptions, 'onProgress' | 'onNote'> {
   let stage: Stage | undefined;
   return {
     onProgress(done, total) {
-      stage ??= progress.stage('Downloading the model', { what: 'MB' });
+      stage ??= progress.stage(title, { what: 'MB' });
       stage.update('model', Math.round(done / 1e6), Math.max(1, Math.round(total / 1e6)));
       if (done === total) stage.end(`${(total / 1e6).toFixed(1)} MB`);
     },

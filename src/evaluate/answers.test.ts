@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GoldJudge } from '../judge/judge.ts';
-import { type Answer, gradeAnswers } from './answers.ts';
+import { type Answer, gradeAnswers, gradeByReward, type RewardedAnswer } from './answers.ts';
 
 const answer = (id: string, text: string, ended = true): Answer => ({
   id,
@@ -25,9 +25,9 @@ describe('graded answers', () => {
     const start = [answer('a', 'a..'), answer('b', 'bbb'), answer('c', 'c')];
     const graded = gradeAnswers([answer('c', 'cc!'), answer('a', 'xy'), answer('b', 'b!!')], start, judge);
     expect(graded).toEqual([
-      { id: 'c', win: 1, correct: 1, style: 1 },
-      { id: 'a', win: 0, correct: 0, style: 0.25 },
-      { id: 'b', win: 0.5, correct: 1, style: 1 },
+      { id: 'c', win: 1, correct: 1, style: 1, reward: null },
+      { id: 'a', win: 0, correct: 0, style: 0.25, reward: null },
+      { id: 'b', win: 0.5, correct: 1, style: 1, reward: null },
     ]);
   });
 
@@ -49,5 +49,38 @@ describe('graded answers', () => {
 
   it('an answer without an opponent is an error that names it', () => {
     expect(() => gradeAnswers([answer('z', 'z')], [answer('a', 'a')], judge)).toThrow(/ z$/);
+  });
+});
+
+describe('answers with rewards', () => {
+  const rewarded = (id: string, text: string, reward: number): RewardedAnswer => ({ id, text, reward });
+  const start = [rewarded('a', 'x', -1), rewarded('b', 'x', 0.25), rewarded('c', 'x', 3)];
+
+  it('the higher one wins, equal ones share; nothing is said of right and style', () => {
+    const graded = gradeByReward(
+      [rewarded('c', 'y', 3), rewarded('a', 'y', -0.9), rewarded('b', 'y', -2)],
+      start,
+    );
+    expect(graded).toEqual([
+      { id: 'c', win: 0.5, correct: null, style: null, reward: 3 },
+      { id: 'a', win: 1, correct: null, style: null, reward: -0.9 },
+      { id: 'b', win: 0, correct: null, style: null, reward: -2 },
+    ]);
+  });
+
+  it('the same text ties, whatever the last bit of its reward', () => {
+    const [graded] = gradeByReward([rewarded('a', 'x', -1 + 1e-7)], start);
+    expect(graded).toMatchObject({ win: 0.5, reward: -1 });
+  });
+
+  it('an exchange of sides exchanges the wins', () => {
+    const other = [rewarded('a', 'y', -2), rewarded('b', 'y', 0.5), rewarded('c', 'x', 3)];
+    const wins = gradeByReward(other, start).map(({ win }) => win);
+    expect(gradeByReward(start, other).map(({ win }) => win)).toEqual(wins.map((win) => 1 - win));
+    expect(wins).toEqual([0, 1, 0.5]);
+  });
+
+  it('a reward that is no number is no half success', () => {
+    expect(gradeByReward([rewarded('a', 'y', Number.NaN)], start)[0]?.win).toBeNaN();
   });
 });

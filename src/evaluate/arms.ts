@@ -8,11 +8,11 @@ import type { HeldOutOutcome } from './held-out.ts';
 export interface ArmOutcomes {
   readonly name: string;
   readonly heldOut: readonly (readonly HeldOutOutcome[])[];
-  /** null where there is no gold judge. */
+  /** null where there is no judge. */
   readonly graded: readonly (readonly GradedAnswer[])[] | null;
 }
 
-export type Metric = 'winRate' | 'correctness' | 'heldOutAccuracy' | 'heldOutLoss';
+export type Metric = 'winRate' | 'reward' | 'correctness' | 'heldOutAccuracy' | 'heldOutLoss';
 
 /** Values of a metric, [training seed][prompt or pair]; null where the arm has none. */
 export function valuesOf(outcomes: ArmOutcomes, metric: Metric): number[][] | null {
@@ -20,13 +20,17 @@ export function valuesOf(outcomes: ArmOutcomes, metric: Metric): number[][] | nu
     outcomes.heldOut.some((seed) => seed.length === 0)
       ? null
       : outcomes.heldOut.map((seed) => seed.map(value));
-  const graded = (value: (answer: GradedAnswer) => number) =>
-    outcomes.graded === null || outcomes.graded.some((seed) => seed.length === 0)
-      ? null
-      : outcomes.graded.map((seed) => seed.map(value));
+  const graded = (value: (answer: GradedAnswer) => number | null) => {
+    const values = outcomes.graded?.map((seed) => seed.map(value)) ?? [];
+    const told = (seed: readonly (number | null)[]): seed is number[] =>
+      seed.length > 0 && !seed.includes(null);
+    return values.length > 0 && values.every(told) ? values : null;
+  };
   switch (metric) {
     case 'winRate':
       return graded(({ win }) => win);
+    case 'reward':
+      return graded(({ reward }) => reward);
     case 'correctness':
       return graded(({ correct }) => correct);
     case 'heldOutAccuracy':

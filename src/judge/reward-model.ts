@@ -47,7 +47,7 @@ export interface RewardModel {
  * Opens a reward model: a folder or a hub's `org/name`. Its weights are mapped, not copied. Work blocks the thread that
  * asks for it; calls that come meanwhile wait for their turn.
  *
- * @throws inputError of `openRewardCheckpoint`, `loadTokenizer` and `modelFolder`.
+ * @throws inputError `bad-length`, and those of `openRewardCheckpoint`, `loadTokenizer` and `modelFolder`.
  */
 export async function loadRewardModel(model: string, options: RewardModelOptions = {}): Promise<RewardModel> {
   const { threads = 1, device = 'cpu', onLong = 'refuse', maxLength: most, ...hub } = options;
@@ -55,6 +55,12 @@ export async function loadRewardModel(model: string, options: RewardModelOptions
   const checkpoint = openRewardCheckpoint(dir);
   const tokenizer = loadTokenizer(dir);
   const { maxPositions, vocabSize } = checkpoint.config;
+  if (most !== undefined && !(Number.isInteger(most) && most >= 1))
+    throw inputError('bad-length', 'maxLength is no length', {
+      need: 'a whole number of at least 1',
+      got: String(most),
+      remedy: 'Leave it out for all that the model can read',
+    });
   const maxLength = Math.min(most ?? maxPositions, maxPositions);
   const policy = openPolicy(checkpoint, {
     trained: { method: 'none' },
@@ -63,7 +69,7 @@ export async function loadRewardModel(model: string, options: RewardModelOptions
   });
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work, work);
+    const turn = last.then(work);
     last = turn.catch(() => undefined);
     return turn;
   };
@@ -144,7 +150,13 @@ export async function scoreTexts(
 
 function checkedText(
   ids: ArrayLike<number>,
-  { config, dir, row, name, most }: {
+  {
+    config,
+    dir,
+    row,
+    name,
+    most,
+  }: {
     readonly config: DecoderConfig;
     readonly dir: string;
     readonly row: number;
@@ -162,12 +174,16 @@ function checkedText(
     });
   const wrong = Array.from(ids).find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocabSize));
   if (wrong !== undefined)
-    throw inputError('id-out-of-vocabulary', `the text of ${name} has an id that the reward model does not know`, {
-      ...at,
-      need: `0 to ${config.vocabSize - 1}`,
-      got: wrong,
-      remedy: 'Use the tokenizer that belongs to the reward model',
-    });
+    throw inputError(
+      'id-out-of-vocabulary',
+      `the text of ${name} has an id that the reward model does not know`,
+      {
+        ...at,
+        need: `0 to ${config.vocabSize - 1}`,
+        got: wrong,
+        remedy: 'Use the tokenizer that belongs to the reward model',
+      },
+    );
   const text = withoutPadding(ids, config.reward?.padTokenId ?? null);
   if (text.length > 0) return text;
   throw inputError('empty-text', `the text of ${name} has no token that is not padding`, {

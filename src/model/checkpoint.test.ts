@@ -209,7 +209,12 @@ describe('openCheckpoint refuses', () => {
   it.each([
     [{ model_type: 'mamba' }, /model_type is not supported \(need "llama.*got "mamba"\)/],
     [{ model_type: 'toString' }, /model_type/],
-    [{ architectures: ['LlamaForSequenceClassification'] }, /architectures.*need "LlamaForCausalLM"/],
+    [{ architectures: ['LlamaModel'] }, /architectures.*need "LlamaForCausalLM or LlamaForSequence/],
+    [{ architectures: ['LlamaForSequenceClassification'] }, /this is a classifier.*need "one label", got 2/],
+    [
+      { architectures: ['LlamaForSequenceClassification'], id2label: { 0: 'r' } },
+      /this is a reward model.*need "a language model"/,
+    ],
     [{ hidden_act: 'gelu' }, /hidden_act is not supported \(need "silu", got "gelu"\)/],
     [{ rope_scaling: { rope_type: 'llama3', factor: 8 } }, /rope_scaling.low_freq_factor.*got "nothing"/],
     [{ rope_scaling: { type: 'dynamic', factor: 2 } }, /need "default, linear, llama3.*got "dynamic"/],

@@ -18,7 +18,7 @@ export {
   type WriteCheckpointOptions,
   writeCheckpoint,
 } from './checkpoint-write.ts';
-export { type LlamaShape, llamaConfig } from './llama-config.ts';
+export { type LlamaShape, llamaConfig, rewardConfig } from './llama-config.ts';
 
 /** A model folder in the Hugging Face layout, checked: every tensor is there and has the shape the config says. */
 export interface Checkpoint {

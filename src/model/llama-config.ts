@@ -1,5 +1,5 @@
 import type { DecoderConfig } from './architecture.ts';
-import { parseConfig } from './config.ts';
+import { parseConfig, rewardClassOf } from './config.ts';
 
 /** The shape of a new Llama decoder. */
 export interface LlamaShape {
@@ -46,4 +46,16 @@ export function llamaConfig(shape: LlamaShape): DecoderConfig {
     eos_token_id: [...shape.eosTokenIds],
   };
   return parseConfig(source, 'a new model');
+}
+
+/** The configuration of a reward model with the same decoder that is not yet in a file. */
+export function rewardConfig(config: DecoderConfig, padTokenId: number | null = null): DecoderConfig {
+  const source = {
+    ...config.source,
+    architectures: [rewardClassOf(config.modelType)],
+    id2label: { 0: 'LABEL_0' },
+    label2id: { LABEL_0: 0 },
+    pad_token_id: padTokenId,
+  };
+  return parseConfig(source, 'a new reward model');
 }

@@ -14,7 +14,7 @@ export interface StageContext {
   /** Starts a worker process. */
   readonly command: readonly string[];
   readonly signal?: AbortSignal;
-  /** Grades answers, where a program can. */
+  /** Grades answers, where a program can; a reward model that does is in `Prepared`. */
   readonly judge: GoldJudge | null;
   /** A stage begins, with so many units. */
   readonly onStage: (title: string, units: number) => StageTalk;
@@ -91,7 +91,7 @@ export async function runStage(
 
 const needs = new WeakMap<Prepared, Needs>();
 
-/** Memory that this run's workers need. */
+/** Memory that this run's workers need for the model that is trained. */
 export function runMemory(prepared: Prepared): Needs {
   let found = needs.get(prepared);
   if (found === undefined) {

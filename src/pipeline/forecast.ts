@@ -1,4 +1,5 @@
 import { AUTO_SHARES } from '../select/auto-keep.ts';
+import { rewardsStage } from './judging.ts';
 import { nominalShare } from './keep-share.ts';
 import { firstRates, MOST_TRIES } from './learning-rate.ts';
 import type { Prepared } from './prepare.ts';
@@ -70,8 +71,10 @@ export function measuredWith({ busy, alone, workers }: Rates, count: number): Pr
 export interface Forecast {
   readonly rates: Rates;
   readonly work: WorkModel;
-  /** Whether a program grades answers. */
+  /** Whether answers are judged. */
   readonly judged: boolean;
+  /** The reward model that judges them, where one does. */
+  readonly rewardWork: WorkModel | null;
 }
 
 /** Prompts that are answered together (`answers` units). */
@@ -79,9 +82,9 @@ const TOGETHER = 32;
 
 /** The stages of `stages.ts` and `learning-rate.ts`, and what their units take. */
 export function plannedStages(
-  { config, checkpoint, pool, heldOut, prompts, tuningPrompts }: Prepared,
+  { config, checkpoint, pool, heldOut, prompts, tuningPrompts, rewardPromptTokens }: Prepared,
   hyper: Pick<Hyper, 'batchSize' | 'epochs'>,
-  { rates, work, judged }: Forecast,
+  { rates, work, judged, rewardWork }: Forecast,
 ): PlannedStage[] {
   const poolPairs = pool.map(({ tokens }) => tokens);
   const heldOutPairs = heldOut.map(({ tokens }) => tokens);
@@ -114,6 +117,7 @@ export function plannedStages(
     high: most,
   };
   type Length = keyof typeof rounds;
+  type Unit = (probe: Probe, length: Length) => number;
   const answer = (probe: Probe, count: number, length: Length) => {
     const batches = count / Math.min(TOGETHER, Math.max(1, rates.busy.prompts));
     // Later rounds look back at more tokens.
@@ -123,6 +127,14 @@ export function plannedStages(
     return overhead + probe.startAnswer + batches * (probe.prompts + (rounds[length] > 1 ? later : 0));
   };
 
+  // Nothing of the reward model was measured: its passes are taken to run as fast as those of the model.
+  const reward =
+    (prompts: readonly number[]): Unit =>
+    (probe, length) => {
+      const texts = prompts.map((n) => n + Math.round(rounds[length]));
+      return score(probe, rewardWork?.texts(texts) ?? 0);
+    };
+
   /** Units of one call of `execute`, in their order. */
   const call = (units: readonly ((probe: Probe, length: Length) => number)[], length: Length) => {
     const probe = measuredWith(rates, units.length);
@@ -131,7 +143,6 @@ export function plannedStages(
       rates.workers,
     );
   };
-  type Unit = (probe: Probe, length: Length) => number;
   const repeat = (n: number, unit: Unit) => new Array<Unit>(Math.max(0, n)).fill(unit);
   const stage = (name: string, calls: readonly (readonly Unit[])[]): PlannedStage => {
     const seconds = (length: Length) => calls.reduce((sum, units) => sum + call(units, length), 0);
@@ -180,11 +191,26 @@ export function plannedStages(
     ]),
     ...(searches ? [search('Choosing the learning rate', trial)] : []),
     ...(searches && byWinRate ? [search('Choosing the learning rate: answers', asked, 1)] : []),
+    ...(searches && byWinRate && rewardWork !== null
+      ? [search(rewardsStage('Choosing the learning rate'), reward(rewardPromptTokens.tuning), 1)]
+      : []),
     // One of the scoring runs is that of the rate which was chosen, unless rates were told apart by answers.
     stage('Scoring runs', [repeat(folds * seeds - (searches && !byWinRate ? 1 : 0), scoringRun)]),
     ...(auto ? [stage('Choosing the keep fraction', [[asked, ...tried]])] : []),
+    ...(auto && rewardWork !== null
+      ? [
+          stage(rewardsStage('Choosing the keep fraction'), [
+            repeat(1 + tried.length, reward(rewardPromptTokens.tuning)),
+          ]),
+        ]
+      : []),
     stage('Training the arms', [arms]),
     stage('Evaluation', [[answering, ...evaluation]]),
+    ...(rewardWork === null
+      ? []
+      : [
+          stage(rewardsStage('Evaluation'), [repeat(1 + arms.length, reward(rewardPromptTokens.evaluation))]),
+        ]),
   ].filter(({ units }) => units > 0);
 }
 

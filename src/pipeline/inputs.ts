@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeByHash } from '../base/files.ts';
 import { putJsonLines } from '../base/json.ts';
 import { parseLines } from '../base/own-lines.ts';
+import type { Text } from '../pairs/pair.ts';
 import { tokenStore } from '../text/token-store.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import type { PairScore } from '../train/preference.ts';
@@ -110,8 +111,14 @@ export interface EvaluationPrompt {
   readonly tokens: readonly number[];
 }
 
+/** With what it was before it was rendered, cut and tokenised for the model that answers. */
+export interface AskedPrompt extends EvaluationPrompt {
+  readonly prompt: Text;
+}
+
 export function writePrompts(runDir: string, prompts: readonly EvaluationPrompt[]): InputFile {
-  return writeInput(runDir, 'prompts', prompts);
+  const lines = prompts.map(({ id, text, tokens }): EvaluationPrompt => ({ id, text, tokens }));
+  return writeInput(runDir, 'prompts', lines);
 }
 
 export function readPrompts(path: string): EvaluationPrompt[] {

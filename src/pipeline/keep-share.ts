@@ -1,7 +1,7 @@
 import { parseLines } from '../base/own-lines.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { DifficultyRow } from '../difficulty/scores.ts';
-import { type Answer, gradeAnswers } from '../evaluate/answers.ts';
+import type { Answer } from '../evaluate/answers.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { planArm } from '../select/arms.ts';
@@ -9,6 +9,7 @@ import { AUTO_SHARES, type AutoKeep, autoKeep } from '../select/auto-keep.ts';
 import type { KeepOptions } from '../select/keep.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { writeIds, writePrompts } from './inputs.ts';
+import { type Judged, judgeAnswers } from './judging.ts';
 import { generationInputs, lengthsOf, type Prepared } from './prepare.ts';
 import { answersUnit, type Hyper, trialUnit } from './units.ts';
 
@@ -50,8 +51,6 @@ async function tryShares(
   costs: StageCost[],
 ): Promise<AutoKeep> {
   const { base, config, heldOut, pool, strata, tuningPrompts } = prepared;
-  const { judge } = context;
-  if (judge === null) throw new Error('no judge');
   const prompts = writePrompts(context.runDir, tuningPrompts);
   const held = writeIds(
     context.runDir,
@@ -77,11 +76,15 @@ async function tryShares(
     }),
   );
   const units = [answersUnit(base, null, prompts, generation), ...trials];
-  const results = await execute(prepared, context, 'Choosing the keep fraction', units, costs);
-  const [start = [], ...answers] = results.map((result: UnitResult) => [
+  const stage = 'Choosing the keep fraction';
+  const results = await execute(prepared, context, stage, units, costs);
+  const [start = [], ...others] = results.map((result: UnitResult) => [
     ...parseLines<Answer>(resultFile(result, 'answers.jsonl')),
   ]);
-  const wins = answers.map((own) => gradeAnswers(own, start, judge).map(({ win }) => win));
+  const answered = { prompts: tuningPrompts, start, others };
+  // `prepare` has asked for a judge.
+  const judged = (await judgeAnswers(prepared, context, stage, answered, costs)) as Judged;
+  const wins = judged.others.map((graded) => graded.map(({ win }) => win));
   const tried = shares.map((keepFraction, s) => ({
     keepFraction,
     wins: wins.slice(s * config.trainingSeeds, (s + 1) * config.trainingSeeds),

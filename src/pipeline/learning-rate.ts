@@ -1,12 +1,13 @@
 import { parseLines } from '../base/own-lines.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
-import { type Answer, gradeAnswers } from '../evaluate/answers.ts';
+import type { Answer } from '../evaluate/answers.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import type { UnitSpec } from '../run/unit.ts';
 import { fullArm } from '../select/arms.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { writeIds, writePrompts } from './inputs.ts';
+import { isJudged, type Judged, judgeAnswers } from './judging.ts';
 import { generationInputs, type Prepared } from './prepare.ts';
 import { answersUnit, type Hyper, trainingUnit } from './units.ts';
 
@@ -43,7 +44,7 @@ interface Trial {
 
 /**
  * Chooses the learning rate before anything is compared, for the full arm and by what it is judged by: its win
- * rate on tuning prompts where a gold judge and such prompts exist, otherwise the loss on held-out pairs. The
+ * rate on tuning prompts where a judge and such prompts exist, otherwise the loss on held-out pairs. The
  * same rate then serves every arm, so that no arm is compared with a badly tuned baseline.
  */
 export async function chooseLearningRate(
@@ -54,7 +55,7 @@ export async function chooseLearningRate(
   const { config, checkpoint, tuningPrompts } = run.prepared;
   let untried = firstRates(config, checkpoint.parameters);
   if (untried.length === 1) return { learningRate: untried[0] as number, rates: null };
-  const byWinRate = run.context.judge !== null && tuningPrompts.length > 0;
+  const byWinRate = isJudged(run.prepared, run.context) && tuningPrompts.length > 0;
   const trials: Trial[] = [];
   while (untried.length > 0) {
     const hypers = untried.map((learningRate): Hyper => ({ ...fixed, learningRate }));
@@ -94,8 +95,6 @@ async function winRates(
   hypers: readonly Hyper[],
 ): Promise<number[]> {
   const { base, pool, config, tuningPrompts } = prepared;
-  const { judge } = context;
-  if (judge === null) throw new Error('no judge');
   const ids = pool.map(({ tokens }) => tokens.id);
   const order = writeIds(context.runDir, ids);
   const seeds = Array.from({ length: config.trainingSeeds }, (_, i) => config.seed + i);
@@ -109,10 +108,12 @@ async function winRates(
   const generation = generationInputs(prepared);
   const answering = [null, ...trained].map((result) => answersUnit(base, result, prompts, generation));
   const results = await execute(prepared, context, 'Choosing the learning rate: answers', answering, costs);
-  const [start, ...answers] = results.map((result) => [
+  const [start = [], ...others] = results.map((result) => [
     ...parseLines<Answer>(resultFile(result, 'answers.jsonl')),
   ]);
-  const wins = answers.map((own) => mean(gradeAnswers(own, start as Answer[], judge).map(({ win }) => win)));
+  const answered = { prompts: tuningPrompts, start, others };
+  const judged = await judgeAnswers(prepared, context, 'Choosing the learning rate', answered, costs);
+  const wins = (judged as Judged).others.map((graded) => mean(graded.map(({ win }) => win)));
   return hypers.map((_, i) => mean(wins.slice(i * seeds.length, (i + 1) * seeds.length)));
 }
 

@@ -7,6 +7,7 @@ import { readDone } from '../run/done.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type Measured, type PlannedStage, plannedStages, together } from './forecast.ts';
 import { type EvaluationPrompt, type InputFile, writePrompts, writeTokens } from './inputs.ts';
+import { isJudged } from './judging.ts';
 import { PAPER_RATE } from './learning-rate.ts';
 import { generationInputs, type Prepared } from './prepare.ts';
 import {
@@ -103,7 +104,12 @@ export async function makePlan(prepared: Prepared, context: StageContext): Promi
     epoch: work.epoch(sample, hyper.batchSize),
     promptTokens: Math.max(1, ...asked.map(({ tokens }) => tokens.length)),
   };
-  const stages = plannedStages(prepared, hyper, { rates, work, judged: context.judge !== null });
+  const judged = isJudged(prepared, context);
+  const rewardWork =
+    prepared.rewardModel === null
+      ? null
+      : new WorkModel(prepared.rewardModel.checkpoint, { method: 'none' }, Number.POSITIVE_INFINITY);
+  const stages = plannedStages(prepared, hyper, { rates, work, judged, rewardWork });
   const sum = (of: (stage: PlannedStage) => number) => stages.reduce((s, stage) => s + of(stage), 0);
   const plan: Plan = {
     pairs: pool.length,

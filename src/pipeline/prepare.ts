@@ -17,7 +17,8 @@ import { tokenizePairs, tokenizePrompts } from '../text/tokenize.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import type { TruncationPolicy } from '../text/truncation.ts';
-import { type EvaluationPrompt, writeTokens } from './inputs.ts';
+import { type AskedPrompt, writeTokens } from './inputs.ts';
+import { openRunRewardModel, type RunRewardModel, rewardPromptTokens } from './reward-model.ts';
 import { type StartAdapter, startAdapter } from './start.ts';
 import type { GenerationInputs, UnitBase } from './units.ts';
 
@@ -41,9 +42,13 @@ export interface Prepared {
   readonly heldOut: readonly UsedPair[];
   /** Of the pool's pairs; null: the keep fraction is that of the whole pool. */
   readonly strata: Strata | null;
-  readonly prompts: readonly EvaluationPrompt[];
+  readonly prompts: readonly AskedPrompt[];
   /** To choose the learning rate on; none: it is chosen by held-out loss. */
-  readonly tuningPrompts: readonly EvaluationPrompt[];
+  readonly tuningPrompts: readonly AskedPrompt[];
+  /** The judge of answers, where a reward model is. */
+  readonly rewardModel: RunRewardModel | null;
+  /** Of each prompt under the reward model; none without one. */
+  readonly rewardPromptTokens: Readonly<Record<'evaluation' | 'tuning', readonly number[]>>;
   readonly promptsCut: number;
   readonly notes: readonly string[];
   readonly base: UnitBase;
@@ -51,11 +56,17 @@ export interface Prepared {
 
 const PAIRS_FILE = 'pairs.jsonl';
 
-/** What the user is told while a model comes from the hub. */
-type HubTalk = Pick<HubOptions, 'onProgress' | 'onNote' | 'signal'>;
+/** What the user is told while a model comes from the hub, and while a reward model does. */
+interface HubTalk extends Pick<HubOptions, 'onProgress' | 'onNote' | 'signal'> {
+  readonly reward?: Pick<HubOptions, 'onProgress' | 'onNote' | 'signal'>;
+}
 
 /** Reads, checks, tokenises and splits the pairs; writes `pairs.jsonl`, `refused.jsonl` and the token file. */
-export async function prepare(config: Config, runDir: string, hub: HubTalk = {}): Promise<Prepared> {
+export async function prepare(
+  config: Config,
+  runDir: string,
+  { reward = {}, ...hub }: HubTalk = {},
+): Promise<Prepared> {
   const modelDir = await modelFolder(requireKey(config, 'model'), { revision: config.revision, ...hub });
   const dataFile = requireKey(config, 'data');
   const checkpoint = openCheckpoint(modelDir);
@@ -65,6 +76,7 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
   needAutoKeep(config);
   const start = startAdapter(config, checkpoint);
   const tokenizer = loadTokenizer(modelDir);
+  const rewardModel = await openRunRewardModel(config, reward);
   const policy = truncationPolicy(config, checkpoint);
   const set = await readPairs(dataFile, {
     format: pairFormat(config.format),
@@ -109,6 +121,9 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
       got: shared.text,
       remedy: 'Take it out of one of the files: what is tuned on says nothing as evidence',
     });
+  const promptTokens = (asked: readonly AskedPrompt[]) =>
+    rewardModel === null ? [] : rewardPromptTokens(rewardModel, asked);
+  const ofReward = { evaluation: promptTokens(prompts), tuning: promptTokens(tuningPrompts) };
 
   writeJsonLines(join(runDir, PAIRS_FILE), withRoles(usable, split.heldOut));
   writeJsonLines(join(runDir, 'refused.jsonl'), refused);
@@ -144,6 +159,8 @@ export async function prepare(config: Config, runDir: string, hub: HubTalk = {})
     strata,
     prompts,
     tuningPrompts,
+    rewardModel,
+    rewardPromptTokens: ofReward,
     promptsCut,
     notes,
     base,
@@ -184,11 +201,12 @@ function needPrecision({ difficulty: { precision }, device, training: { method }
  */
 function needAutoKeep({ selection, evaluation }: Config): void {
   if (selection.keepFraction !== 'auto') return;
-  if (evaluation.judge !== 'none' && evaluation.tuningPrompts !== null) return;
+  const { judge, rewardModel, tuningPrompts } = evaluation;
+  if ((judge !== 'none' || rewardModel !== null) && tuningPrompts !== null) return;
   throw inputError('auto-keep', 'keepFraction auto needs a judge and prompts to choose on', {
     key: 'selection.keepFraction',
-    got: `judge ${evaluation.judge}, tuningPrompts ${evaluation.tuningPrompts}`,
-    need: 'evaluation.judge and evaluation.tuningPrompts',
+    got: `judge ${judge}, rewardModel ${rewardModel}, tuningPrompts ${tuningPrompts}`,
+    need: 'evaluation.judge or evaluation.rewardModel, and evaluation.tuningPrompts',
     remedy:
       'Give both, or a fraction: without a judge nothing tells whether leaving pairs out helps, and 1 keeps them all',
   });
@@ -278,7 +296,7 @@ function fitPrompts(
   tokenizer: TextTokenizer,
   policy: TruncationPolicy,
   vocabSize: number,
-): EvaluationPrompt[] {
+): AskedPrompt[] {
   const { maxPrompts, maxNewTokens } = config.evaluation;
   const maxLength = Math.max(2, policy.maxLength - maxNewTokens);
   const maxPromptLength = Math.min(policy.maxPromptLength, maxLength - 1);
@@ -286,8 +304,9 @@ function fitPrompts(
   const asked = [...texts.values()].slice(0, maxPrompts);
   const shown = new Map(asked.map(({ id, prompt }) => [id, prompt]));
   return tokenizePrompts(asked, tokenizer, room, { vocabSize }).rows.map(({ id, prompt }) => {
-    const text = shown.get(id) as Text;
-    return { id, text: typeof text === 'string' ? text : JSON.stringify(text), tokens: [...prompt] };
+    const asked = shown.get(id) as Text;
+    const text = typeof asked === 'string' ? asked : JSON.stringify(asked);
+    return { id, text, tokens: [...prompt], prompt: asked };
   });
 }
 

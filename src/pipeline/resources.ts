@@ -87,13 +87,18 @@ export function lanes(
 }
 
 /**
+ * @param instead what else would help.
  * @throws machineError `too-little-memory` where the workers do not fit even with nothing kept.
  */
-export function needMemory(config: Pick<Config, 'workers' | 'threads' | 'memoryGB'>, needs: Needs): void {
+export function needMemory(
+  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'>,
+  needs: Needs,
+  instead = 'Set text.maxLength shorter, train with method lora, take a smaller model',
+): void {
   const { workers } = lanes(config, needs, Number.POSITIVE_INFINITY);
   const [need, got] = [needs.mapped + workers * needs.again, memoryBudget(config)];
   if (need <= got) return;
-  const fewer = workers > 1 ? 'Set workers lower, text.maxLength shorter' : 'Set text.maxLength shorter';
+  const fewer = workers > 1 ? 'Set workers lower. ' : '';
   const free = config.memoryGB === 'auto' ? 'free memory' : 'raise memoryGB';
   throw machineError(
     'too-little-memory',
@@ -101,7 +106,7 @@ export function needMemory(config: Pick<Config, 'workers' | 'threads' | 'memoryG
     {
       need: gigabytes(need),
       got: `${gigabytes(got)} of ${gigabytes(freeMemory())} free`,
-      remedy: `${fewer}, train with method lora, take a smaller model, or ${free}`,
+      remedy: `${fewer}${instead}, or ${free}`,
     },
   );
 }

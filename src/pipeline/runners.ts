@@ -30,6 +30,7 @@ import {
   readTokens,
 } from './inputs.ts';
 import { probe } from './probe.ts';
+import { rewards } from './rewards.ts';
 import type { GenerationInputs, Hyper } from './units.ts';
 import { workerPolicy } from './worker-policy.ts';
 
@@ -51,6 +52,7 @@ export const RUNNERS: Readonly<Record<string, UnitRunner>> = {
   scoring: scoringRun,
   training: armTraining,
   answers: answerPrompts,
+  rewards,
   trial,
   probe,
 };

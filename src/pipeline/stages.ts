@@ -9,7 +9,7 @@ import { aggregate } from '../difficulty/aggregate.ts';
 import { type CrossFitItem, crossFitPlan } from '../difficulty/cross-fit.ts';
 import { type Reliability, reliability } from '../difficulty/reliability.ts';
 import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
-import type { Answer } from '../evaluate/answers.ts';
+import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { modelName } from '../model/hub.ts';
 import type { PreferencePair } from '../pairs/pair.ts';
 import type { Config } from '../run/config.ts';
@@ -23,6 +23,7 @@ import { strataCounts } from '../select/strata.ts';
 import { totalSteps } from '../train/optimise.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
+import { judgeAnswers, needRewardMemory } from './judging.ts';
 import { keepShare, nominalShare } from './keep-share.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
 import { generationInputs, lengthsOf, type Prepared, readUsable } from './prepare.ts';
@@ -70,8 +71,12 @@ export interface Evaluated {
     readonly arm: TrainedArm;
     readonly heldOut: readonly LogProbRow[];
     readonly answers: readonly Answer[];
+    /** Of the answers, in their order; null where there is no judge. */
+    readonly graded: readonly GradedAnswer[] | null;
   }[];
-  readonly start: { readonly answers: readonly Answer[] };
+  readonly start: { readonly answers: readonly Answer[]; readonly graded: readonly GradedAnswer[] | null };
+  /** Conversations whose prompt lost its start to fit into the judge's context. */
+  readonly promptsCut: number;
   /** Of the held-out pairs under the start model. */
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly costs: readonly StageCost[];
@@ -81,6 +86,7 @@ export interface Evaluated {
 export async function score(prepared: Prepared, context: StageContext): Promise<Scored> {
   const { config, base, pool, strata } = prepared;
   needMemory(config, runMemory(prepared));
+  if (prepared.rewardModel !== null) needRewardMemory(prepared, prepared.rewardModel);
   const costs: StageCost[] = [];
   const { folds, seeds, checkpoints, precision } = config.difficulty;
   const passes = [
@@ -236,7 +242,7 @@ export async function train(
   return { arms, costs };
 }
 
-/** Held-out log-probabilities and answers of every arm, and the start model's answers. */
+/** Held-out log-probabilities and answers of every arm, the start model's answers, and what the judge says of them. */
 export async function evaluate(
   prepared: Prepared,
   scored: Scored,
@@ -258,14 +264,19 @@ export async function evaluate(
   const answers = (result: UnitResult | undefined) => [
     ...parseLines<Answer>(resultFile(result as UnitResult, 'answers.jsonl')),
   ];
+  const start = answers(results[0]);
+  const others = trained.arms.map((_, i) => answers(results[2 + 2 * i]));
+  const judged = await judgeAnswers(prepared, context, 'Evaluation', { prompts, start, others }, costs);
   const arms = trained.arms.map((arm, i) => ({
     arm,
     heldOut: [...parseLines<LogProbRow>(resultFile(results[1 + 2 * i] as UnitResult, 'log-probs.jsonl'))],
-    answers: answers(results[2 + 2 * i]),
+    answers: others[i] as Answer[],
+    graded: judged?.others[i] ?? null,
   }));
   return {
     arms,
-    start: { answers: answers(results[0]) },
+    start: { answers: start, graded: judged?.start ?? null },
+    promptsCut: judged?.promptsCut ?? 0,
     reference: readReference(resultFile(scored.reference, 'log-probs.jsonl'), ids),
     costs,
   };

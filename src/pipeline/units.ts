@@ -157,6 +157,14 @@ export function answersUnit(
   );
 }
 
+/** Rewards of conversations, given as tokens of the reward model. Output `rewards.jsonl` (RewardRow). */
+export function rewardsUnit(
+  { dir, hash }: { readonly dir: string; readonly hash: string },
+  conversations: InputFile,
+): UnitSpec {
+  return unit('rewards', { modelDir: dir, modelHash: hash, tokens: conversations }, {}, {});
+}
+
 export interface TrialInputs extends ArmInputs {
   readonly heldOut: InputFile;
   readonly prompts: InputFile;

@@ -27,6 +27,12 @@ export class WorkModel {
     return this.#passes(pairs.map(sharedRow), false);
   }
 
+  /** One pass over each of texts of these lengths, nothing predicted. */
+  texts(lengths: readonly number[]): number {
+    const rows = lengths.map((length) => ({ prompt: new Int32Array(length), completions: [] }));
+    return this.#passes(rows, false);
+  }
+
   /** One epoch in batches of a shuffled order: which order it is hardly matters. */
   epoch(pairs: readonly TokenizedPair[], batchSize: number): number {
     const rows = new Random(0, 'work').shuffle(pairs.map(sharedRow));

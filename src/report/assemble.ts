@@ -1,4 +1,4 @@
-import { type Answer, gradeAnswers } from '../evaluate/answers.ts';
+import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { type ArmOutcomes, armInterval, compareArms, type Metric } from '../evaluate/arms.ts';
 import { type HeldOutOutcome, heldOutOutcome } from '../evaluate/held-out.ts';
 import type { GoldJudge } from '../judge/judge.ts';
@@ -23,7 +23,9 @@ export interface Results {
 }
 
 const MOST_POINTS = 2000;
-const METRICS: readonly Metric[] = ['winRate', 'correctness', 'heldOutAccuracy', 'heldOutLoss'];
+const METRICS: readonly Metric[] = ['winRate', 'reward', 'correctness', 'heldOutAccuracy', 'heldOutLoss'];
+/** What says something against the start model, from whose answers the others differ. */
+const AGAINST_START: readonly Metric[] = ['reward', 'correctness'];
 
 /** The numbers of the report. */
 export function assemble(results: Results): ReportData {
@@ -111,14 +113,28 @@ export function assemble(results: Results): ReportData {
       threshold: selected.threshold,
       lengths: { pool: meanLengths(pool), kept: meanLengths(kept) },
     },
+    ...judgeOf(results),
     arms: [startResult(start, evaluated, config.seed), ...armResults(results, outcomes)],
     comparisons: comparisons(outcomes, config.seed),
-    notes: prepared.notes,
+    notes: [...prepared.notes, ...cutNote(evaluated.promptsCut)],
   };
 }
 
+function judgeOf({ judge, prepared }: Results): Pick<ReportData, 'judge'> {
+  if (judge !== null) return { judge: { kind: 'program', name: judge.name } };
+  const { rewardModel } = prepared;
+  return rewardModel === null ? {} : { judge: { kind: 'reward-model', name: rewardModel.name } };
+}
+
+function cutNote(conversations: number): string[] {
+  if (conversations === 0) return [];
+  return [
+    `${conversations} conversations were too long for the judge, which read them without the start of their prompt.`,
+  ];
+}
+
 /** Outcomes of the start model (as an arm of one seed) and of every arm. */
-function outcomesOf({ prepared, scored, trained, evaluated, judge }: Results): ArmOutcomes[] {
+function outcomesOf({ prepared, scored, trained, evaluated }: Results): ArmOutcomes[] {
   const { heldOut } = prepared;
   const { beta } = scored.hyper;
   const judged = (rows: ReadonlyMap<string, LogProbRow>): HeldOutOutcome[] =>
@@ -127,13 +143,12 @@ function outcomesOf({ prepared, scored, trained, evaluated, judge }: Results): A
       const held = { id, chosenTokens: chosen.length, reference };
       return heldOutOutcome(held, rows.get(id) as LogProbRow, beta);
     });
-  const graded = (answers: readonly Answer[]) =>
-    judge === null ? null : gradeAnswers(answers, evaluated.start.answers, judge);
-  const startGraded = graded(evaluated.start.answers);
+  const seeds = (graded: readonly (readonly GradedAnswer[] | null)[]) =>
+    graded.every((seed) => seed !== null) ? graded : null;
   const start: ArmOutcomes = {
     name: 'start',
     heldOut: [judged(evaluated.reference)],
-    graded: startGraded === null ? null : [startGraded],
+    graded: seeds([evaluated.start.graded]),
   };
   const names = [...new Set(trained.arms.map(({ plan }) => plan.name))];
   const arms = names.map((name): ArmOutcomes => {
@@ -141,8 +156,7 @@ function outcomesOf({ prepared, scored, trained, evaluated, judge }: Results): A
     return {
       name,
       heldOut: own.map((item) => judged(new Map(item.heldOut.map((row) => [row.id, row])))),
-      graded:
-        judge === null ? null : own.map((item) => gradeAnswers(item.answers, evaluated.start.answers, judge)),
+      graded: seeds(own.map((item) => item.graded)),
     };
   });
   return [start, ...arms];
@@ -189,6 +203,7 @@ function metrics(outcomes: ArmOutcomes, seed: number) {
   const held = outcomes.heldOut.flat();
   const answers = outcomes.graded?.flat() ?? [];
   const correctness = armInterval(outcomes, 'correctness', seed);
+  const reward = armInterval(outcomes, 'reward', seed);
   return {
     heldOut: {
       accuracy: accuracy.value,
@@ -198,8 +213,9 @@ function metrics(outcomes: ArmOutcomes, seed: number) {
       n: accuracy.n,
     },
     winRate: armInterval(outcomes, 'winRate', seed),
+    ...(reward === null ? {} : { reward: interval(reward) }),
     correctness: correctness === null ? null : interval(correctness),
-    style: meanOf(answers.map(({ style }) => style)),
+    style: meanOf(answers.flatMap(({ style }) => style ?? [])),
     chosenLogProbChange: held.reduce((sum, { chosenChange }) => sum + chosenChange, 0) / held.length,
   };
 }
@@ -219,10 +235,12 @@ function comparisons(outcomes: readonly ArmOutcomes[], seed: number): Comparison
   return outcomes
     .filter(({ name }) => name !== 'selected')
     .flatMap((other) =>
-      METRICS.filter((metric) => other.name !== 'start' || metric === 'correctness').flatMap((metric) => {
-        const compared = compareArms(selected, other, metric, seed);
-        return compared === null ? [] : [{ metric, a: 'selected', b: other.name, ...compared }];
-      }),
+      METRICS.filter((metric) => other.name !== 'start' || AGAINST_START.includes(metric)).flatMap(
+        (metric) => {
+          const compared = compareArms(selected, other, metric, seed);
+          return compared === null ? [] : [{ metric, a: 'selected', b: other.name, ...compared }];
+        },
+      ),
     );
 }
 

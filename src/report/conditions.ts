@@ -1,7 +1,7 @@
 import type { ReportData } from './data.ts';
 import { both, type Html, html, word } from './html.ts';
 import { count, duration, fixed, keepPercent, MISSING, percent, scientific } from './numbers.ts';
-import { type Both, term, type Word, words } from './words.ts';
+import { type Both, judgeName, term, type Word, words } from './words.ts';
 
 /** How the run was made: learning rates, hyper-parameters, data, time, version, command, notes. */
 export function conditions(data: ReportData): Html {
@@ -28,7 +28,8 @@ function table(title: Word, rows: readonly Row[]): Html {
   )}</tbody></table>`;
 }
 
-function dataTable({ model, data, pairs, difficulty, selection, version, seed }: ReportData): Html {
+function dataTable(report: ReportData): Html {
+  const { model, data, pairs, difficulty, selection, judge, version, seed } = report;
   const scoring: Both = {
     en: `${difficulty.folds} parts × ${difficulty.seeds} seeds × ${difficulty.checkpoints} checkpoints`,
     ja: `${difficulty.folds} 分割 × ${difficulty.seeds} シード × ${difficulty.checkpoints} チェックポイント`,
@@ -37,6 +38,7 @@ function dataTable({ model, data, pairs, difficulty, selection, version, seed }:
     [word('model'), html`${model.name}`],
     [word('parameters'), html`${count(model.parameters)}`],
     [word('trained'), both(term(model.trained))],
+    ...(judge === undefined ? [] : [[word('judge'), both(judgeName(judge))] as const]),
     [word('file'), html`<code>${data.file}</code>`],
     [html`SHA-256`, html`<code title="${data.sha256}">${data.sha256.slice(0, 12)}…</code>`],
     [word('format'), html`${data.format}`],

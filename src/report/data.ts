@@ -77,6 +77,8 @@ export interface ReportData {
       readonly kept: { readonly chosen: number; readonly rejected: number };
     };
   };
+  /** Who compared the answers; left out where nobody did, and in reports of before this was told. */
+  readonly judge?: { readonly kind: 'program' | 'reward-model'; readonly name: string };
   readonly arms: readonly ArmResult[];
   /** Paired differences, selected arm minus another, over the same prompts. */
   readonly comparisons: readonly Comparison[];
@@ -97,8 +99,10 @@ export interface ArmResult {
     readonly loss: number;
     readonly n: number;
   };
-  /** Win rate against the start model by the gold judge, ties half; null where no gold judge exists. */
+  /** Win rate against the start model by the judge, ties half; null where no judge exists. */
   readonly winRate: (Interval & { readonly n: number }) | null;
+  /** Mean reward of the answers, in the reward model's own unit; left out where no reward model is the judge. */
+  readonly reward?: Interval;
   /** Share of answers that are right, where a program can tell. */
   readonly correctness: Interval | null;
   /** Share of the possible style marks that answers carry, where the gold judge counts them. */
@@ -112,7 +116,7 @@ export interface ArmResult {
 }
 
 export interface Comparison {
-  readonly metric: 'winRate' | 'correctness' | 'heldOutAccuracy' | 'heldOutLoss';
+  readonly metric: 'winRate' | 'reward' | 'correctness' | 'heldOutAccuracy' | 'heldOutLoss';
   readonly a: string;
   readonly b: string;
   /** a minus b. */

@@ -4,7 +4,7 @@ import type { Comparison, ReportData } from './data.ts';
 import { both, type Html, html, raw, word } from './html.ts';
 import { count, keepPercent, known } from './numbers.ts';
 import type { Chart } from './plot.ts';
-import { differenceText, findingOf, METRIC_NAMES, type Sentence } from './sentences.ts';
+import { differenceText, findingOf, METRIC_NAMES, METRIC_UNITS, type Sentence } from './sentences.ts';
 import { SCRIPT, STYLE } from './style.ts';
 import { armColumns, armDetail, armLabel, type Cell, reasonsIn } from './table.ts';
 import { type Verdict, verdict } from './verdict.ts';
@@ -139,7 +139,8 @@ function differences(comparisons: readonly Comparison[]): Html | null {
     const { metric, a, b, difference, n } = comparison;
     const finding = findingOf(comparison);
     const { value, range } = differenceText(metric, difference);
-    const unit = known(difference.value) ? word(metric === 'heldOutLoss' ? 'nats' : 'points') : null;
+    const named = METRIC_UNITS[metric];
+    const unit = known(difference.value) && named !== null ? both(named) : null;
     return html`<tr><th scope="row">${both(armName(a))} − ${both(armName(b))}</th><td class="text">${both(METRIC_NAMES[metric])}</td><td>${value} ${unit}</td><td>${both(range)}</td><td>${count(n)}</td><td class="text">${word(finding)}</td></tr>
 `;
   })}</tbody>

@@ -1,6 +1,6 @@
 import type { Comparison, Interval } from './data.ts';
 import { count, fixed, known, points, signed } from './numbers.ts';
-import { armName, type Both } from './words.ts';
+import { armName, type Both, words } from './words.ts';
 
 /** good: evidence for the selection; warn: read this before acting; neutral: neither. */
 export type Level = 'good' | 'neutral' | 'warn';
@@ -14,10 +14,20 @@ export type Finding = 'better' | 'worse' | 'none' | 'unknown';
 
 export const METRIC_NAMES = {
   winRate: { en: 'win rate', ja: '勝率' },
+  reward: { en: 'mean reward', ja: '平均報酬' },
   correctness: { en: 'share of correct answers', ja: '正答率' },
   heldOutAccuracy: { en: 'held-out accuracy', ja: '評価用ペアの判別率' },
   heldOutLoss: { en: 'held-out loss', ja: '評価用ペアの損失' },
 } as const satisfies Record<Comparison['metric'], Both>;
+
+/** What a difference is told in: percentage points of shares, nats of losses, nothing of rewards, which have no unit. */
+export const METRIC_UNITS = {
+  winRate: words.points,
+  reward: null,
+  correctness: words.points,
+  heldOutAccuracy: words.points,
+  heldOutLoss: words.nats,
+} as const satisfies Record<Comparison['metric'], Both | null>;
 
 export function say(level: Level, en: string, ja: string): Sentence {
   return { level, en, ja };
@@ -39,8 +49,8 @@ export function differenceSentence(comparison: Comparison): Sentence {
   const a = armName(comparison.a);
   const b = armName(comparison.b);
   const { value, range } = differenceText(comparison.metric, comparison.difference);
-  const unit =
-    comparison.metric === 'heldOutLoss' ? { en: ' nats', ja: ' nat' } : { en: ' points', ja: ' ポイント' };
+  const named = METRIC_UNITS[comparison.metric];
+  const unit = named === null ? { en: '', ja: '' } : { en: ` ${named.en}`, ja: ` ${named.ja}` };
   const result: Both = {
     better: { en: 'better', ja: '改善' },
     worse: { en: 'worse', ja: '悪化' },
@@ -54,12 +64,12 @@ export function differenceSentence(comparison: Comparison): Sentence {
   );
 }
 
-/** A difference and its interval: percentage points for shares, nats for losses. */
+/** A difference and its interval, in the unit of `METRIC_UNITS`. */
 export function differenceText(
   metric: Comparison['metric'],
   { value, low, high }: Interval,
 ): { readonly value: string; readonly range: Both } {
-  const show = (x: number) => (metric === 'heldOutLoss' ? signed(x, 3) : points(x));
+  const show = (x: number) => (METRIC_UNITS[metric] === words.points ? points(x) : signed(x, 3));
   return {
     value: show(value),
     range: { en: `${show(low)} to ${show(high)}`, ja: `${show(low)} ～ ${show(high)}` },

@@ -33,6 +33,9 @@ export function armColumns(data: ReportData): readonly Column[] {
     column('result', words.winRate, { en: 'Win rate %', ja: '勝率 %' }, ({ winRate, name }) =>
       winRate === null ? missing(judged && name === 'start' ? 'is-start' : 'no-judge') : share(winRate),
     ),
+    ...(data.arms.some((arm) => arm.reward !== undefined)
+      ? [column('result', words.reward, words.reward, ({ reward }) => number(reward))]
+      : []),
     column('result', words.correctness, { en: 'Correct %', ja: '正答率 %' }, ({ correctness }) =>
       correctness === null ? missing('no-checker') : share(correctness),
     ),
@@ -110,6 +113,13 @@ function column(
 
 function plain(text: string, value: number): Cell {
   return known(value) ? { text } : missing('not-finite');
+}
+
+function number(interval: Interval | undefined): Cell {
+  if (interval === undefined || !known(interval.value)) return missing('not-finite');
+  const { value, low, high } = interval;
+  if (!known(low) || !known(high)) return { text: signed(value, 3), reason: 'not-finite' };
+  return { text: signed(value, 3), interval: `${signed(low, 3)} … ${signed(high, 3)}` };
 }
 
 function share({ value, low, high }: Interval): Cell {

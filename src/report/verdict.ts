@@ -6,6 +6,7 @@ import { count, keepPercent } from './numbers.ts';
 import { outlookSentence } from './outlook.ts';
 import { isUnreliable, reliability } from './reliability.ts';
 import { differenceSentence, findingOf, type Sentence, say } from './sentences.ts';
+import { judgeName } from './words.ts';
 
 export interface Verdict {
   readonly outcome: Outcome;
@@ -53,6 +54,7 @@ export function verdict(data: ReportData): Verdict {
     // A selection that rests on noise must not stand unqualified in the verdict.
     ...(isUnreliable(data) ? trust.slice(0, 1) : []),
     ...withoutJudge(metric),
+    ...byRewardModel(data),
     ...shown.map(differenceSentence),
     ...lengthEffect(compared('random'), compared('length-matched')),
     ...sideEffects(data, metric),
@@ -86,6 +88,19 @@ function withoutJudge(metric: Comparison['metric']): Sentence[] {
       'neutral',
       'No judge compared the answers, so this rests on how the model orders pairs that it did not train on. That says little about the quality of its answers.',
       '回答を比べる評価者がないため、学習に使っていないペアの順位付けで判断しています。回答の質そのものを示すものではありません。',
+    ),
+  ];
+}
+
+/** A reward model is a judge of its own taste, and its rewards are what training may come to chase. */
+function byRewardModel({ judge, arms }: ReportData): Sentence[] {
+  if (judge?.kind !== 'reward-model' || arms.every(({ winRate }) => winRate === null)) return [];
+  const name = judgeName(judge);
+  return [
+    say(
+      'neutral',
+      `The judge is the ${name.en}: the answer with the higher reward wins. What it prefers is not necessarily what people prefer.`,
+      `評価者は${name.ja}で、報酬の高い回答を勝ちとします。人の好みと一致するとは限りません。`,
     ),
   ];
 }

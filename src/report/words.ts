@@ -39,6 +39,7 @@ export const words = {
   pairs: { en: 'Pairs', ja: 'ペア数' },
   steps: { en: 'Steps', ja: '更新回数' },
   winRate: { en: 'Win rate', ja: '勝率' },
+  reward: { en: 'Mean reward', ja: '平均報酬' },
   correctness: { en: 'Correct answers', ja: '正答率' },
   style: { en: 'Style marks', ja: '文体要素' },
   heldOutAccuracy: { en: 'Held-out accuracy', ja: '評価用ペアの判別率' },
@@ -105,6 +106,7 @@ export const words = {
   model: { en: 'Model', ja: 'モデル' },
   parameters: { en: 'Parameters', ja: 'パラメータ数' },
   trained: { en: 'Trained', ja: '学習対象' },
+  judge: { en: 'Judge', ja: '評価者' },
   time: { en: 'Time', ja: '所要時間' },
   total: { en: 'Total', ja: '合計' },
   version: { en: 'Version', ja: 'バージョン' },
@@ -142,6 +144,16 @@ const TERMS: Readonly<Record<string, Both>> = {
   'Scoring runs': { en: 'Scoring runs', ja: '難易度の測定' },
   'Training the arms': { en: 'Training the arms', ja: '各条件の学習' },
   Evaluation: { en: 'Evaluation', ja: '評価' },
+  'Choosing the keep fraction': { en: 'Choosing the keep fraction', ja: '採用率の選択' },
+  'Choosing the learning rate: rewards': {
+    en: 'Choosing the learning rate: rewards',
+    ja: '学習率の選択（報酬の計算）',
+  },
+  'Choosing the keep fraction: rewards': {
+    en: 'Choosing the keep fraction: rewards',
+    ja: '採用率の選択（報酬の計算）',
+  },
+  'Evaluation: rewards': { en: 'Evaluation: rewards', ja: '評価（報酬の計算）' },
   easiest: { en: 'easiest', ja: '易しい方から' },
   hardest: { en: 'hardest', ja: '難しい方から' },
   random: { en: 'random', ja: '無作為' },
@@ -162,6 +174,13 @@ const TERMS: Readonly<Record<string, Both>> = {
   duplicate: { en: 'the pair occurs before', ja: '重複' },
   'prompt-too-long': { en: 'the prompt is too long', ja: 'プロンプトが長すぎる' },
 };
+
+/** Who judged, in words. */
+export function judgeName({ kind, name }: { readonly kind: string; readonly name: string }): Both {
+  return kind === 'reward-model'
+    ? { en: `reward model ${name}`, ja: `報酬モデル ${name}` }
+    : { en: `program “${name}”`, ja: `プログラム「${name}」` };
+}
 
 export function term(text: string): Both {
   return Object.hasOwn(TERMS, text) ? TERMS[text]! : { en: text, ja: text };

@@ -35,31 +35,38 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
   if (!checked.success) throw firstFault(checked.error.issues, values, source, given);
   const config = checked.data;
   const text = promptLength(config, values, source);
+  checkJudge(config, source, given);
   checkLossAlpha(
     config,
     given.has('training.lossAlpha') ? { file: 'command line' } : source.placeOf(['training', 'lossAlpha']),
   );
   const base = file === null ? process.cwd() : dirname(resolve(file));
+  const fileOf = (key: string, path: string) => resolve(given.has(key) ? process.cwd() : base, path);
+  // A hub's name for a model stays a name, unless there is such a folder.
+  const modelOf = (key: string, path: string) => {
+    const found = fileOf(key, path);
+    return isHubId(path) && !existsSync(found) ? path : found;
+  };
   const place = (key: 'model' | 'data' | 'out') => {
     const path = config[key];
     if (path === null) return null;
-    const found = resolve(given.has(key) ? process.cwd() : base, path);
-    // A hub's name for a model stays a name, unless there is such a folder.
-    return key === 'model' && isHubId(path) && !existsSync(found) ? path : found;
+    return key === 'model' ? modelOf(key, path) : fileOf(key, path);
   };
   const within = (key: 'prompts' | 'tuningPrompts') => {
     const path = config.evaluation[key];
-    return path === null ? null : resolve(given.has(`evaluation.${key}`) ? process.cwd() : base, path);
+    return path === null ? null : fileOf(`evaluation.${key}`, path);
   };
+  const { rewardModel } = config.evaluation;
   const evaluation = {
     ...config.evaluation,
     prompts: within('prompts'),
     tuningPrompts: within('tuningPrompts'),
+    rewardModel: rewardModel === null ? null : modelOf('evaluation.rewardModel', rewardModel),
   };
   const { adapter } = config.training;
   const training = {
     ...config.training,
-    adapter: adapter === null ? null : resolve(given.has('training.adapter') ? process.cwd() : base, adapter),
+    adapter: adapter === null ? null : fileOf('training.adapter', adapter),
   };
   return {
     ...config,
@@ -137,6 +144,20 @@ function promptLength(config: Config, values: Section, source: Source): Config['
     need: `less than text.maxLength, which is ${maxLength}`,
     got: maxPromptLength,
     remedy: 'Lower it, or leave it out: then it is at most half of text.maxLength',
+  });
+}
+
+/** One judge a run: a win rate is one judge's. */
+function checkJudge({ evaluation }: Config, source: Source, given: ReadonlySet<string>): void {
+  const { judge, rewardModel } = evaluation;
+  if (judge === 'none' || rewardModel === null) return;
+  const key = 'evaluation.rewardModel';
+  throw inputError('config-value', 'there are two judges, and a win rate is of one', {
+    ...(given.has(key) ? { file: 'command line' } : source.placeOf(['evaluation', 'rewardModel'])),
+    key,
+    need: 'evaluation.judge or evaluation.rewardModel',
+    got: `judge ${judge} and rewardModel ${rewardModel}`,
+    remedy: 'Leave one of them out, and compare two judges by two run folders',
   });
 }
 

@@ -210,8 +210,21 @@ const evaluation = z.strictObject({
     .enum(['none', 'lab'])
     .default('none')
     .describe(
-      "Gold judge of generated answers: lab knows the right answers of the built-in world's prompts; none: no win rate.",
+      "Gold judge of generated answers: lab knows the right answers of the built-in world's prompts; none: no win rate, unless a reward model judges.",
     ),
+  rewardModel: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      "Reward model that judges generated answers: a folder, or a hub's org/name; a decoder with a score of one number (…ForSequenceClassification with one label), any of the architectures that can be trained. The answer with the higher reward wins; the whole conversation is rendered by the reward model's own chat template. null: none.",
+    ),
+  rewardRevision: z
+    .string()
+    .min(1)
+    .default('main')
+    .describe('Branch, tag or commit of a reward model on the hub; means nothing for a folder.'),
   heldOut: fraction
     .default(0.2)
     .describe(

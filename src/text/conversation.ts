@@ -125,7 +125,7 @@ function tooLong(
       got: tokens,
       remedy:
         onLong === 'refuse'
-          ? 'Let the prompt lose its start (onLong: cut-prompt-start), or take a reward model with a longer context'
+          ? 'Let the prompt lose its start (text.onLong: cut-prompt-start), or take a reward model with a longer context'
           : 'Take a reward model with a longer context, or shorter answers: they are never cut',
     },
   );

@@ -10,7 +10,14 @@ import type { ConfigReader } from '../config-reader.ts';
 export const gemma2: Architecture = {
   modelType: 'gemma2',
   className: 'Gemma2ForCausalLM',
-  defaults: { maxPositions: 8192, rmsNormEps: 1e-6, ropeTheta: 10000, tieWordEmbeddings: true, headDim: 256, padTokenId: 0 },
+  defaults: {
+    maxPositions: 8192,
+    rmsNormEps: 1e-6,
+    ropeTheta: 10000,
+    tieWordEmbeddings: true,
+    headDim: 256,
+    padTokenId: 0,
+  },
   activation: { key: 'hidden_activation', name: 'gelu_pytorch_tanh' },
   traits: (read, { hiddenSize, layers }, rope) => ({
     ...gemmaTraits(read, hiddenSize),

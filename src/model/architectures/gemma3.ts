@@ -13,7 +13,14 @@ export const gemma3: Architecture = {
   modelType: 'gemma3_text',
   className: 'Gemma3ForCausalLM',
   rewardClassName: 'Gemma3TextForSequenceClassification',
-  defaults: { maxPositions: 131072, rmsNormEps: 1e-6, ropeTheta: 1e6, tieWordEmbeddings: true, headDim: 256, padTokenId: 0 },
+  defaults: {
+    maxPositions: 131072,
+    rmsNormEps: 1e-6,
+    ropeTheta: 1e6,
+    tieWordEmbeddings: true,
+    headDim: 256,
+    padTokenId: 0,
+  },
   activation: { key: 'hidden_activation', name: 'gelu_pytorch_tanh' },
   traits: (read, { hiddenSize, headDim, layers }, rope) => {
     const pattern = read.count('sliding_window_pattern', 6);

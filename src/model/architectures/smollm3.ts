@@ -13,7 +13,13 @@ import {
 export const smollm3: Architecture = {
   modelType: 'smollm3',
   className: 'SmolLM3ForCausalLM',
-  defaults: { maxPositions: 32768, rmsNormEps: 1e-6, ropeTheta: 2e6, tieWordEmbeddings: true, padTokenId: 128004 },
+  defaults: {
+    maxPositions: 32768,
+    rmsNormEps: 1e-6,
+    ropeTheta: 2e6,
+    tieWordEmbeddings: true,
+    padTokenId: 128004,
+  },
   traits: (read, { layers }, rope) => {
     const interval = read.count('no_rope_layer_interval', 4);
     // The key's entries say the contrary of its name: 1 is a layer with positions.
