@@ -25,8 +25,14 @@ export { type Reliability, reliability } from './difficulty/reliability.ts';
 export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
 export { type Suspicion, type SuspicionRow, suspicions } from './difficulty/suspicion.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
+export { loadRewardModel, type RewardModel, type RewardModelOptions } from './judge/reward-model.ts';
 export { readAdapter, writeAdapter } from './model/adapter.ts';
-export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';
+export {
+  type Checkpoint,
+  type DecoderConfig,
+  openCheckpoint,
+  openRewardCheckpoint,
+} from './model/checkpoint.ts';
 export { type HubOptions, modelFolder } from './model/hub.ts';
 export { type Merged, type MergeOptions, mergeAdapter } from './model/merge.ts';
 export { openSafetensors, readTensorF32, writeSafetensors } from './model/safetensors.ts';

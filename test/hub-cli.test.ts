@@ -12,6 +12,7 @@ import {
   until,
   winnow,
   winnowOk,
+  writeRewardModel,
 } from './tiny-world.ts';
 
 describe('winnow with a model by hub id', () => {
@@ -114,6 +115,21 @@ describe('winnow with a model by hub id', () => {
     );
     expect(ours?.equals(theirs as Buffer)).toBe(true);
     expect(lstatSync(join(out('merged'), 'tokenizer.json')).isSymbolicLink()).toBe(false);
+  });
+
+  it('takes a reward model from the hub, and later verbs the same commit', async () => {
+    const judge = new FakeHub();
+    judge.serve(writeRewardModel(out('reward')));
+    const home = { ...env, HF_HOME: out('judge-hf'), HF_ENDPOINT: await judge.listen() };
+    const args = argumentsOf('check', world, { out: out('judged'), seeds: 1 });
+    const { stderr } = await winnowOk([...args, '--reward-model', 'org/tiny'], { env: home });
+    expect(stderr).toMatch(/Downloading the reward model: done/);
+    judge.close();
+    expect(parse(readText(out('judged'), 'winnow.yaml'))).toMatchObject({
+      revision: 'main',
+      evaluation: { rewardModel: 'org/tiny', rewardRevision: COMMIT },
+    });
+    await winnowOk(['check', '--out', out('judged'), '--quiet'], { env: home });
   });
 
   it('two processes at once fetch a model once', async () => {

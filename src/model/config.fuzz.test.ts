@@ -8,7 +8,7 @@ import { parseJson } from '../base/json.ts';
 import type { DecoderConfig } from './architecture.ts';
 import { ARCHITECTURES } from './architectures/index.ts';
 import { openCheckpoint } from './checkpoint.ts';
-import { parseConfig } from './config.ts';
+import { parseConfig, rewardClassOf } from './config.ts';
 import { ropeFrequencies, rotaryTables } from './rope.ts';
 import { expectedTensors } from './tensors.ts';
 
@@ -65,12 +65,24 @@ const whole = (modelType: string, className: string, activation: { key: string; 
   bos_token_id: 1,
   eos_token_id: [2, 3],
 });
-const WHOLE = ARCHITECTURES.map(({ modelType, className, activation }) =>
+const LANGUAGE = ARCHITECTURES.map(({ modelType, className, activation }) =>
   whole(modelType, className, activation ?? { key: 'hidden_act', name: 'silu' }),
 );
+const WHOLE = [
+  ...LANGUAGE,
+  ...LANGUAGE.map((config) => ({
+    ...config,
+    architectures: [rewardClassOf(config.model_type)],
+    id2label: { 0: 'LABEL_0' },
+    num_labels: 1,
+    pad_token_id: 3,
+  })),
+];
 
 /** What every configuration that is taken promises. */
 function promises(config: DecoderConfig): void {
+  const pad = config.reward?.padTokenId ?? null;
+  expect(pad === null || (Number.isSafeInteger(pad) && pad >= 0)).toBe(true);
   const { heads, kvHeads, headDim, rotaryDim, layers, layerKinds, hiddenSize, vocabSize } = config;
   for (const size of [heads, kvHeads, headDim, rotaryDim, layers, hiddenSize, vocabSize, config.maxPositions])
     expect(Number.isSafeInteger(size) && size >= 1).toBe(true);

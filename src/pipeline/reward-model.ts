@@ -1,5 +1,4 @@
-import type { Checkpoint } from '../model/checkpoint.ts';
-import { openRewardCheckpoint } from '../model/checkpoint.ts';
+import { type Checkpoint, openRewardCheckpoint } from '../model/checkpoint.ts';
 import { type HubOptions, modelFolder, modelName } from '../model/hub.ts';
 import type { Config } from '../run/config.ts';
 import { type ConversationLimits, tokenizeConversations } from '../text/conversation.ts';
@@ -7,6 +6,7 @@ import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import { ownBytes, workerMemory } from '../train/memory.ts';
 import type { AskedPrompt } from './inputs.ts';
 import type { Needs } from './resources.ts';
+import { textRows } from './work.ts';
 
 /** The reward model that judges a run. */
 export interface RunRewardModel {
@@ -51,8 +51,7 @@ export function rewardNeeds({ checkpoint }: RunRewardModel, lengths: readonly nu
   const { config, weights, parameters } = checkpoint;
   // A score is one number, where a language model has one for every token.
   const shape = { config: { ...config, vocabSize: 1 }, weights, parameters };
-  const rows = lengths.map((length) => ({ prompt: new Int32Array(length), completions: [] }));
-  const memory = workerMemory(shape, { method: 'none' }, rows);
+  const memory = workerMemory(shape, { method: 'none' }, textRows(lengths));
   const own = ownBytes(memory, false);
   return { mapped: memory.mapped, saving: own, again: own };
 }

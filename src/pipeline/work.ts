@@ -29,8 +29,7 @@ export class WorkModel {
 
   /** One pass over each of texts of these lengths, nothing predicted. */
   texts(lengths: readonly number[]): number {
-    const rows = lengths.map((length) => ({ prompt: new Int32Array(length), completions: [] }));
-    return this.#passes(rows, false);
+    return this.#passes(textRows(lengths), false);
   }
 
   /** One epoch in batches of a shuffled order: which order it is hardly matters. */
@@ -63,6 +62,12 @@ export class WorkModel {
       return sum + passWork(config, passFlop(config, shape, { trained: this.#trained, gradient, again }));
     }, 0);
   }
+}
+
+/** Rows of texts of these lengths, for what counts on lengths alone. */
+export function textRows(lengths: readonly number[]): SharedPromptRow[] {
+  const longest = new Int32Array(lengths.reduce((most, length) => Math.max(most, length), 0));
+  return lengths.map((length) => ({ prompt: longest.subarray(0, length), completions: [] }));
 }
 
 export function sharedRow({ prompt, chosen, rejected }: TokenizedPair): SharedPromptRow {

@@ -104,6 +104,27 @@ export function fixtureWithoutGold(): ReportData {
   };
 }
 
+/** The same run with a reward model as judge: win rates and rewards, and nothing of right and style. */
+export function fixtureWithRewardModel(): ReportData {
+  const data = fixtureReport();
+  const rewards: Readonly<Record<string, number>> = { start: -1.204, selected: 0.317, full: 0.281 };
+  return {
+    ...data,
+    judge: { kind: 'reward-model', name: 'org/judge@abc' },
+    arms: data.arms.map((one) => ({
+      ...one,
+      reward: interval(rewards[one.name] ?? 0.1, 0.2),
+      correctness: null,
+      style: null,
+    })),
+    comparisons: [
+      ...data.comparisons.filter(({ metric }) => metric !== 'correctness'),
+      comparison('reward', 'random', 0.217, 0.11, 600),
+      comparison('reward', 'start', 1.521, 0.2, 600),
+    ],
+  };
+}
+
 /** `data` with one comparison of the selected arm set to a difference, or (null) taken away. */
 export function withComparison(
   data: ReportData,

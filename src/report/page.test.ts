@@ -1,7 +1,7 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import type { ReportData } from './data.ts';
-import { fixtureReport, fixtureWithoutGold } from './fixture.ts';
+import { fixtureReport, fixtureWithoutGold, fixtureWithRewardModel } from './fixture.ts';
 import { renderReport } from './page.ts';
 import { reportText } from './text.ts';
 import { reasons } from './words.ts';
@@ -22,6 +22,7 @@ const alone = (): ReportData => {
 const cases = [
   ['with a gold judge', fixtureReport()],
   ['without', fixtureWithoutGold()],
+  ['with a reward model', fixtureWithRewardModel()],
   ['one arm only', alone()],
 ] as const;
 
@@ -108,6 +109,22 @@ describe('renderReport', () => {
     );
   });
 
+  test('with a reward model as judge: its name, rewards without a unit, no word of right answers', () => {
+    const { markup, document } = page(fixtureWithRewardModel());
+    for (const text of ['reward model org/judge@abc', '報酬モデル org/judge@abc', 'Mean reward', '平均報酬'])
+      expect(markup).toContain(text);
+    const cells = [...document.querySelectorAll('tr[data-arm=selected] td')].map((cell) => cell.textContent);
+    expect(cells.slice(2, 5)).toEqual(['67.1%64.9–69.3', '+0.317+0.117 … +0.517', '–b']);
+    const rows = [...document.querySelectorAll('section tr')].map((row) => row.textContent);
+    const difference = rows.find((row) => row.includes('mean reward') && row.includes('random'));
+    expect(difference).toContain('+0.217 +0.107 to +0.327');
+    expect(difference).not.toMatch(/points|nats/);
+    expect(document.querySelector('#win-rate')).not.toBeNull();
+    expect(document.querySelector('#correctness')).toBeNull();
+    expect(document.querySelector('.footnotes')?.textContent).not.toContain(reasons['no-judge'].en);
+    expect(page(fixtureReport()).markup).not.toMatch(/Mean reward|reward model/);
+  });
+
   test('a missing value is a dash with a reason', () => {
     const { document } = page(fixtureWithoutGold());
     const cells = [...document.querySelectorAll('tr[data-arm=selected] td')].map((cell) => cell.textContent);
@@ -191,6 +208,14 @@ describe('reportText', () => {
       );
     },
   );
+
+  test('with a reward model: rewards beside win rates', () => {
+    const text = reportText(fixtureWithRewardModel());
+    expect(text).toContain('+0.317 (+0.117 … +0.517)');
+    expect(text).toContain('The judge is the reward model org/judge@abc');
+    expect(text).toContain(reasons['no-checker'].en);
+    expect(text).not.toContain(reasons['no-judge'].en);
+  });
 
   test('without a judge the dashes are explained', () => {
     const text = reportText(fixtureWithoutGold());

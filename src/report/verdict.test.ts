@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ReportData } from './data.ts';
-import { fixtureReport, fixtureWithoutGold, withComparison } from './fixture.ts';
+import { fixtureReport, fixtureWithoutGold, fixtureWithRewardModel, withComparison } from './fixture.ts';
 import { findingOf } from './sentences.ts';
 import { verdict } from './verdict.ts';
 
@@ -98,6 +98,15 @@ describe('verdict', () => {
     expect(english({ ...data, arms, comparisons })).toContain('what is preferred, not what is right');
   });
 
+  test('a reward model decides by its win rate, is named, and is not taken for people', () => {
+    const data = fixtureWithRewardModel();
+    expect(verdict(data)).toMatchObject({ outcome: 'better', metric: 'winRate' });
+    expect(english(data)).toContain('The judge is the reward model org/judge@abc');
+    expect(english(data)).toContain('not necessarily what people prefer');
+    expect(english(data)).toContain('what is preferred, not what is right');
+    expect(english(fixtureReport())).not.toContain('The judge is');
+  });
+
   test('one arm only: nothing can be said', () => {
     const data = fixtureReport();
     const alone = { ...data, arms: data.arms.filter((arm) => arm.name === 'selected'), comparisons: [] };
@@ -170,12 +179,14 @@ describe('verdict', () => {
 });
 
 describe('findingOf', () => {
-  const of = (metric: 'winRate' | 'heldOutLoss', low: number, high: number) =>
+  const of = (metric: 'winRate' | 'reward' | 'heldOutLoss', low: number, high: number) =>
     findingOf({ metric, a: 'selected', b: 'full', difference: { value: (low + high) / 2, low, high }, n: 9 });
 
   test('an interval that touches 0 shows nothing; a lower loss is better', () => {
     expect(of('winRate', 0, 0.1)).toBe('none');
     expect(of('winRate', 0.01, 0.1)).toBe('better');
+    expect(of('reward', 0.01, 0.1)).toBe('better');
+    expect(of('reward', -0.1, -0.01)).toBe('worse');
     expect(of('heldOutLoss', 0.01, 0.1)).toBe('worse');
     expect(of('heldOutLoss', -0.1, -0.01)).toBe('better');
     expect(of('winRate', Number.NaN, 0.1)).toBe('unknown');

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -48,6 +48,25 @@ describe('loadConfig', () => {
     ]);
     expect(requireKey(config, 'model')).toBe(join(root, 'm'));
     expect(() => requireKey(load(''), 'data')).toThrow(/data is not given.*--data PATH/);
+  });
+
+  it('takes a reward model as it takes a model: a folder, or a hub’s name where there is no such folder', () => {
+    const judgeOf = (name: string, overrides = {}) =>
+      load(`evaluation:\n  rewardModel: ${name}`, overrides).evaluation.rewardModel;
+    expect(judgeOf('./judge')).toBe(join(root, 'judge'));
+    expect(judgeOf('org/judge')).toBe('org/judge');
+    mkdirSync(join(root, 'org', 'judge'), { recursive: true });
+    expect(judgeOf('org/judge')).toBe(join(root, 'org', 'judge'));
+    expect(judgeOf('x', { 'evaluation.rewardModel': './there' })).toBe(resolve('there'));
+    expect(load('').evaluation).toMatchObject({ rewardModel: null, rewardRevision: 'main' });
+  });
+
+  it('refuses two judges, where the second one stands', () => {
+    const error = fault('evaluation:\n  judge: lab\n  rewardModel: org/judge');
+    expect(error).toMatchObject({ kind: 'input', fields: { key: 'evaluation.rewardModel', line: 3 } });
+    expect(error.message).toMatch(/two judges.*got "judge lab and rewardModel org\/judge"/);
+    const flag = { 'evaluation.rewardModel': 'org/judge' };
+    expect(fault('evaluation:\n  judge: lab', flag).fields.file).toBe('command line');
   });
 
   it('reads the text of flags as the key takes it', () => {
