@@ -56,7 +56,7 @@ function write(name: string, content: string): void {
 function markdown<T>(columns: readonly TextColumn<T>[], rows: readonly T[]): string {
   return table(
     columns.map(({ heading }) => heading),
-    rows.map((row) => columns.map(({ show }) => show(row) ?? MISSING)),
+    rows.map((row) => columns.map(({ show }) => show?.(row) ?? MISSING)),
   );
 }
 

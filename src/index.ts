@@ -85,7 +85,7 @@ export {
   compareJudgedArms,
   type JudgedArm,
 } from './evaluate/compare-arms.ts';
-export type { LengthBias, PositionBias } from './evaluate/judge-bias.ts';
+export type { LengthBias, PositionBias as PositionShare } from './evaluate/judge-bias.ts';
 export { checkJudge, type JudgeCheck } from './evaluate/judge-check.ts';
 export { type LabelFile, type LabelFormat, readLabels, readVerdicts } from './evaluate/label-files.ts';
 export {

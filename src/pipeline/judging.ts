@@ -2,7 +2,7 @@ import { parseLines } from '../base/own-lines.ts';
 import { type Answer, type GradedAnswer, gradeAnswers, gradeByReward } from '../evaluate/answers.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { tokenizeConversations } from '../text/conversation.ts';
-import { execute, type StageContext, type StageCost } from './execute.ts';
+import { runStage, type StageContext, type StageCost } from './execute.ts';
 import { type AskedPrompt, writeInput } from './inputs.ts';
 import type { Prepared } from './prepare.ts';
 import { needMemory } from './resources.ts';
@@ -64,7 +64,8 @@ export async function judgeAnswers(
     all.map(({ tokens }) => tokens.length),
   );
   needMemory(prepared.config, needs, REMEDY);
-  const results = await execute(prepared, context, rewardsStage(stage), specs, costs, needs);
+  const resources = { ...prepared.config, needs };
+  const results = await runStage(context, rewardsStage(stage), specs, resources, costs);
   const rewarded = [start, ...others].map((answers, i) => withRewards(answers, results[i] as UnitResult));
   const [own = [], ...rest] = rewarded;
   return {

@@ -49,8 +49,9 @@ describe.each(MODELS)('transformers: %s', (name) => {
     await withModel(name, async (policy, checkpoint, golden) => {
       expect(checkpoint.config.reward).toEqual({ padTokenId: golden.padTokenId });
       const texts = golden.texts.map(({ ids }) => ids);
-      // They tell texts apart: a head that read another token would not pass.
-      expect(new Set(golden.texts.map(({ reward }) => reward.toFixed(3))).size).toBeGreaterThanOrEqual(5);
+      // They tell texts apart: a head that read another token would not pass. (Of eight texts four end alike within
+      // what windows let Mistral's last token see.)
+      expect(new Set(golden.texts.map(({ reward }) => reward.toFixed(3))).size).toBeGreaterThanOrEqual(4);
       expectNear(await scoreTexts({ policy, checkpoint }, texts), golden);
       const alone: number[] = [];
       for (const ids of texts) alone.push(...(await scoreTexts({ policy, checkpoint }, [ids])));
