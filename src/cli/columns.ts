@@ -1,5 +1,5 @@
 import { csvFormatRows } from 'd3-dsv';
-import { MISSING } from '../report/numbers.ts';
+import { fixed, MISSING } from '../report/numbers.ts';
 
 /** A column of a table for people and for programs: the same rows, shown and exported. */
 export interface TextColumn<T> {
@@ -11,6 +11,33 @@ export interface TextColumn<T> {
   readonly show: (row: T) => string | null;
   /** For programs, unrounded. null is an empty cell. */
   readonly value: (row: T) => number | string | null;
+}
+
+/** A column of numbers with so many decimals for people. */
+export function numberColumn<T>(
+  heading: string,
+  name: string,
+  value: (row: T) => number | null,
+  digits: number,
+): TextColumn<T> {
+  return {
+    heading,
+    name,
+    value,
+    show: (row) => {
+      const found = value(row);
+      return found === null ? null : fixed(found, digits);
+    },
+  };
+}
+
+/** A column of names. */
+export function nameColumn<T>(
+  heading: string,
+  name: string,
+  value: (row: T) => string | null,
+): TextColumn<T> {
+  return { heading, name, value, show: value };
 }
 
 /** A table in plain text: the first column to the left, numbers to the right. */

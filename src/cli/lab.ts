@@ -9,7 +9,7 @@ import { runLab, STUDIES } from '../lab/study/lab.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { openRun } from '../run/folder.ts';
 import { runUnits } from '../run/pool.ts';
-import { withTalkFlags } from './options.ts';
+import { wholeNumber, withTalkFlags } from './options.ts';
 import { createProgress } from './progress.ts';
 import type { Outside } from './verbs.ts';
 import { stageContext } from './way.ts';
@@ -105,12 +105,6 @@ async function runStudies(flags: LabFlags, outside: Outside): Promise<void> {
   } finally {
     progress.close();
   }
-}
-
-function wholeNumber(name: string, text: string, least: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= least) return value;
-  throw inputError('bad-number', `--${name} must be a whole number of at least ${least}`, { got: text });
 }
 
 async function trainBaseModel(flags: BaseFlags, outside: Outside): Promise<void> {

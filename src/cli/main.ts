@@ -6,11 +6,13 @@ import { RUNNERS } from '../pipeline/runners.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
+import { addArenaHard } from './arena-hard.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
 import { addLab } from './lab.ts';
 import { addMerge } from './merge.ts';
+import { addMtBench } from './mt-bench.ts';
 import { addVerbs, type Outside } from './verbs.ts';
 
 const program = new Command('winnow')
@@ -34,6 +36,8 @@ addVerbs(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);
+addArenaHard(program, outside);
+addMtBench(program, outside);
 addDoctor(program, outside);
 program
   .command('config')

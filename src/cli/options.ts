@@ -70,6 +70,13 @@ export function withTalkFlags(command: Command): Command {
   return command.option('--json', 'data as JSON on stdout').option('--quiet', 'no progress');
 }
 
+/** The value of a flag that takes a whole number. */
+export function wholeNumber(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least) return value;
+  throw inputError('bad-number', `--${name} must be a whole number of at least ${least}`, { got: text });
+}
+
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
