@@ -70,7 +70,7 @@ export function withTalkFlags(command: Command): Command {
   return command.option('--json', 'data as JSON on stdout').option('--quiet', 'no progress');
 }
 
-/** The value of a flag that takes a whole number. */
+/** A flag's whole number. */
 export function wholeNumber(name: string, text: string, least: number): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= least) return value;

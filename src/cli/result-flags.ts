@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { inputError } from '../base/errors.ts';
+import { withTalkFlags } from './options.ts';
 import type { Outside } from './verbs.ts';
 
 export interface ResultFlags {
   readonly json?: boolean;
   readonly csv?: boolean;
+  readonly quiet?: boolean;
 }
 
 /** One result in the forms that a verb gives. */
@@ -17,15 +19,13 @@ export interface ResultForms {
 
 /** Flags of a verb whose result is a table. */
 export function withResultFlags(command: Command): Command {
-  return command.option('--json', 'data as JSON on stdout').option('--csv', 'the table as CSV on stdout');
+  return withTalkFlags(command.option('--csv', 'the table as CSV on stdout'));
 }
 
-/** @throws inputError `two-forms`: both are asked for. To be called before the work. */
+/** @throws inputError `bad-usage` where two forms are asked for. To be called before the work. */
 export function checkResultFlags({ json, csv }: ResultFlags): void {
   if (json === true && csv === true)
-    throw inputError('two-forms', '--json and --csv are two forms of one output', {
-      remedy: 'Give one of them',
-    });
+    throw inputError('bad-usage', '--json and --csv exclude each other', { remedy: 'Give one of the two' });
 }
 
 export function printResult(outside: Outside, { json, csv }: ResultFlags, forms: ResultForms): void {

@@ -1,5 +1,6 @@
-import { solvePositive } from './cholesky.ts';
+import { solvePositiveDefinite } from './cholesky.ts';
 import { requireFinite, requireSameLength } from './finite.ts';
+import { logistic, softplus } from './logistic.ts';
 
 /** A matrix by the elements that are not 0: those of row i lie from `starts[i]` up to `starts[i + 1]`, exclusive. */
 export interface SparseRows {
@@ -61,7 +62,7 @@ export function ridgeLogistic(
   let loss = lossAt(odds, beta, weights, wins, penalty);
   for (let step = 0; step < MOST_STEPS; step++) {
     const { gradient, hessian } = derivatives(rows, odds, beta, weights, wins, penalty);
-    const move = solvePositive(hessian, gradient);
+    const move = solvePositiveDefinite(hessian, gradient);
     if (move === null) return { coefficients: null, fault: step === 0 ? 'collinear' : 'separable' };
     const moved = logOdds(rows, move);
     let part = 1;
@@ -121,8 +122,7 @@ function lossAt(
   let loss = 0;
   for (let i = 0; i < odds.length; i++) {
     const eta = odds[i]!;
-    const softplus = Math.max(eta, 0) + Math.log1p(Math.exp(-Math.abs(eta)));
-    loss += weights[i]! * softplus - wins[i]! * eta;
+    loss += weights[i]! * softplus(eta) - wins[i]! * eta;
   }
   for (const value of beta) loss += (penalty / 2) * value * value;
   return loss;
@@ -135,23 +135,21 @@ function derivatives(
   weights: Float64Array,
   wins: Float64Array,
   penalty: number,
-): { readonly gradient: Float64Array; readonly hessian: Float64Array } {
-  const { width, starts, columns, values } = rows;
-  const gradient = beta.map((value) => penalty * value);
-  const hessian = new Float64Array(width * width);
-  for (let j = 0; j < width; j++) hessian[j * width + j] = penalty;
+): { readonly gradient: readonly number[]; readonly hessian: readonly (readonly number[])[] } {
+  const { starts, columns, values } = rows;
+  const gradient = Array.from(beta, (value) => penalty * value);
+  const hessian = gradient.map((_, j) => gradient.map((_, k) => (j === k ? penalty : 0)));
   for (let i = 0; i < odds.length; i++) {
     // Both sides as sigmoids: 1 − p near p = 1 would be all rounding, and separable data look solved.
-    const p = 1 / (1 + Math.exp(-odds[i]!));
-    const q = 1 / (1 + Math.exp(odds[i]!));
+    const p = logistic(odds[i]!);
+    const q = logistic(-odds[i]!);
     const slope = (weights[i]! - wins[i]!) * p - wins[i]! * q;
     const curve = weights[i]! * p * q;
     for (let k = starts[i]!; k < starts[i + 1]!; k++) {
       const column = columns[k]!;
       gradient[column]! += slope * values[k]!;
       const scaled = curve * values[k]!;
-      for (let m = starts[i]!; m < starts[i + 1]!; m++)
-        hessian[column * width + columns[m]!]! += scaled * values[m]!;
+      for (let m = starts[i]!; m < starts[i + 1]!; m++) hessian[column]![columns[m]!]! += scaled * values[m]!;
     }
   }
   return { gradient, hessian };

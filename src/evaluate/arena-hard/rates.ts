@@ -1,4 +1,5 @@
 import { Random } from '../../base/random.ts';
+import { logistic } from '../../stats/logistic.ts';
 import { quantilePlace } from '../../stats/quantile.ts';
 
 /** A win rate against the baseline in points, 0 to 100, and its percentile interval over resamples. */
@@ -9,9 +10,9 @@ export interface RateEstimate {
   readonly high: number | null;
 }
 
-/** 100 / (1 + e^−θ) points; log-odds of ±Infinity are 100 and 0. */
+/** 100 σ(θ) points; log-odds of ±Infinity are 100 and 0. */
 export function rateOf(logOdds: number): number {
-  return 100 / (1 + Math.exp(-logOdds));
+  return 100 * logistic(logOdds);
 }
 
 /**
