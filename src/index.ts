@@ -24,6 +24,17 @@ export { type DifficultyProfile, difficultyProfile, type Tenth } from './difficu
 export { type Reliability, reliability } from './difficulty/reliability.ts';
 export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
 export { type Suspicion, type SuspicionRow, suspicions } from './difficulty/suspicion.ts';
+export {
+  type ArenaHard,
+  type ArenaHardOptions,
+  type ArenaRow,
+  arenaHard,
+} from './evaluate/arena-hard/arena-hard.ts';
+export { type ArenaGroup, type Grouped, groupBattles, groupJudgments } from './evaluate/arena-hard/groups.ts';
+export type { ArenaJudgment } from './evaluate/arena-hard/judgments.ts';
+export { type ArenaHardFiles, readArenaHard } from './evaluate/arena-hard/read.ts';
+export { readTurnScores, type TurnScore, type TurnScores } from './evaluate/mt-bench/judgments.ts';
+export { type MtBench, type MtBenchOptions, type MtBenchRow, mtBench } from './evaluate/mt-bench/mt-bench.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 export { readAdapter, writeAdapter } from './model/adapter.ts';
 export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';

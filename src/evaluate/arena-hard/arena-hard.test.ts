@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { scratchRows } from '../scratch.fixture.ts';
 import { arenaHard } from './arena-hard.ts';
 import { groupBattles, groupJudgments } from './groups.ts';
-import type { Judgment } from './judgments.ts';
+import type { ArenaJudgment } from './judgments.ts';
 import { readArenaHard } from './read.ts';
 
 const { save, dir } = scratchRows();
@@ -165,7 +165,7 @@ describe('what is counted and what is dropped', () => {
   it('the same seed gives the same numbers', () => {
     const judgments = Array.from(
       { length: 40 },
-      (_, i): Judgment => ({
+      (_, i): ArenaJudgment => ({
         question: `q${i}`,
         model: 'm',
         baseline: null,

@@ -1,5 +1,5 @@
 import { inputError } from '../../base/errors.ts';
-import type { Answers, LengthUnit } from './answers.ts';
+import type { AnswerStyles, LengthUnit } from './answer-styles.ts';
 import type { Battle } from './battles.ts';
 import { bradleyTerryRates, type ResampleOptions } from './bradley-terry-rates.ts';
 import type { ArenaGroup, Grouped } from './groups.ts';
@@ -16,7 +16,7 @@ export interface ArenaHardOptions {
   /** Default null: none. */
   readonly styleControl?: StyleControl | null;
   /** Gives mean lengths, and styles to battles that carry none. */
-  readonly answers?: Answers;
+  readonly answers?: AnswerStyles;
 }
 
 /** A model's result in points, 0 to 100, against the baseline. */
@@ -158,7 +158,7 @@ function countsOf(battles: readonly Battle[]): ReadonlyMap<string, { n: number; 
   return counts;
 }
 
-function meanTokens(model: string, answers: Answers | undefined): number | null {
+function meanTokens(model: string, answers: AnswerStyles | undefined): number | null {
   const own = [...(answers?.styles.get(model)?.values() ?? [])];
   return own.length === 0 ? null : own.reduce((sum, { tokens }) => sum + tokens, 0) / own.length;
 }
@@ -168,7 +168,7 @@ function meanTokens(model: string, answers: Answers | undefined): number | null 
  *
  * @throws inputError `no-answers`: neither has them.
  */
-function stylesFrom(battles: readonly Battle[], answers: Answers | undefined) {
+function stylesFrom(battles: readonly Battle[], answers: AnswerStyles | undefined) {
   const of = ({ a, b, question, styles }: Battle): readonly [Style, Style] | null => {
     if (answers === undefined) return styles;
     const [ofA, ofB] = [answers.styles.get(a)?.get(question), answers.styles.get(b)?.get(question)];

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { scratchRows } from '../scratch.fixture.ts';
-import { readAnswers } from './answers.ts';
+import { readAnswerStyles } from './answer-styles.ts';
 import { readArenaHard } from './read.ts';
 
 const { dir, save } = scratchRows();
@@ -32,7 +32,7 @@ const metadata = {
   bold_count: { '**': 4, __: 1 },
 };
 const styleOf = async (row: object, options = {}) => {
-  const { unit, styles } = await readAnswers([save([row])], { models, ...options });
+  const { unit, styles } = await readAnswerStyles([save([row])], { models, ...options });
   return { unit, ...styles.get('m')!.get('q')! };
 };
 
@@ -64,11 +64,13 @@ describe('answers', () => {
 
   it('all lengths are of one kind', async () => {
     const mixed = [message('q', 'abcdefgh', { metadata }), message('r', 'abcd')];
-    const { unit, styles } = await readAnswers([save(mixed)], { models });
+    const { unit, styles } = await readAnswerStyles([save(mixed)], { models });
     expect(unit).toBe('characters / 4');
     expect([...styles.get('m')!.values()].map(({ tokens }) => tokens)).toEqual([2, 1]);
     const bare = [{ uid: 'q', model: 'm', metadata }, message('r', 'abcd')];
-    await expect(readAnswers([save(bare)], { models })).rejects.toThrow(/line 1.*neither text nor token_len/);
+    await expect(readAnswerStyles([save(bare)], { models })).rejects.toThrow(
+      /line 1.*neither text nor token_len/,
+    );
   });
 
   it('a folder stands for its JSON Lines files; other models are skipped, repeated answers are counted', async () => {
@@ -76,12 +78,12 @@ describe('answers', () => {
     save([message('q', 'x'), message('q', 'longer')], 'answers/m.jsonl');
     save([message('q', 'x', { model: 'other' })], 'answers/other.jsonl');
     save([{ no: 'answer' }], 'answers/notes.txt');
-    const { styles, replaced } = await readAnswers([join(dir, 'answers')], { models });
+    const { styles, replaced } = await readAnswerStyles([join(dir, 'answers')], { models });
     expect([...styles.keys()]).toEqual(['m']);
     expect({ replaced, tokens: styles.get('m')!.get('q')!.tokens }).toEqual({ replaced: 1, tokens: 6 / 4 });
     mkdirSync(join(dir, 'empty'));
-    await expect(readAnswers([join(dir, 'empty')], { models })).rejects.toThrow(/no .jsonl file/);
-    await expect(readAnswers([join(dir, 'nowhere')], { models })).rejects.toThrow(/no such file/);
+    await expect(readAnswerStyles([join(dir, 'empty')], { models })).rejects.toThrow(/no .jsonl file/);
+    await expect(readAnswerStyles([join(dir, 'nowhere')], { models })).rejects.toThrow(/no such file/);
   });
 
   it.each([
@@ -99,7 +101,7 @@ describe('answers', () => {
     ],
     ['an infinite length', message('q', 'x', { metadata: { ...metadata, token_len: Infinity } }), /no count/],
   ])('%s is an error with its line', async (_, row, expected) => {
-    await expect(readAnswers([save([row])], { models })).rejects.toThrow(expected);
+    await expect(readAnswerStyles([save([row])], { models })).rejects.toThrow(expected);
   });
 });
 

@@ -11,7 +11,7 @@ import type { Style } from './style.ts';
 export type LengthUnit = 'token_len' | 'tokenizer' | 'characters / 4';
 
 /** Styles of models' answers. */
-export interface Answers {
+export interface AnswerStyles {
   readonly unit: LengthUnit;
   /** Model → question → style. */
   readonly styles: ReadonlyMap<string, ReadonlyMap<string, Style>>;
@@ -19,7 +19,7 @@ export interface Answers {
   readonly replaced: number;
 }
 
-export interface AnswersOptions {
+export interface AnswerStylesOptions {
   /** Others in the files are skipped. */
   readonly models: ReadonlySet<string>;
   /** Number of tokens of a text, instead of what the files say. */
@@ -38,10 +38,10 @@ const CHARACTERS_A_TOKEN = 4;
  *
  * @throws inputError `bad-row`, `bad-metadata`, `no-answer-files`, and what `readObjects` throws.
  */
-export async function readAnswers(
+export async function readAnswerStyles(
   paths: readonly string[],
-  { models, countTokens }: AnswersOptions,
-): Promise<Answers> {
+  { models, countTokens }: AnswerStylesOptions,
+): Promise<AnswerStyles> {
   const found = new Map<string, Map<string, Measured>>();
   let replaced = 0;
   for await (const { row, at } of readObjects(filesOf(paths), 'an answer')) {
@@ -92,7 +92,7 @@ function stylesIn(own: ReadonlyMap<string, Measured>, unit: LengthUnit): Readonl
   );
 }
 
-function measured(row: Fields, at: Place, countTokens: AnswersOptions['countTokens']): Measured {
+function measured(row: Fields, at: Place, countTokens: AnswerStylesOptions['countTokens']): Measured {
   const { text, turn } = textOf(row);
   const metadata = row.metadata ?? row.conv_metadata ?? null;
   const fields = typeof metadata === 'object' ? (metadata as Fields | null) : null;
