@@ -132,7 +132,7 @@ function columnsOf(result: ArenaHard): readonly TextColumn<ArenaRow>[] {
 
 type Range = { readonly low: number | null; readonly high: number | null } | null;
 
-/** One column for people, two for programs: the second shows nothing. */
+/** Both bounds of an interval. */
 function range(heading: string, prefix: string, of: (row: ArenaRow) => Range): TextColumn<ArenaRow>[] {
   const name = (part: string) => (prefix === '' ? part.toLowerCase() : `${prefix}${part}`);
   return [

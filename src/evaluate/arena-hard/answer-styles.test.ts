@@ -135,7 +135,9 @@ describe('style control from files', () => {
     expect(row.styleControlled!.atEqualStyle.low!).toBeLessThan(row.styleControlled!.atEqualStyle.high!);
     expect(row.meanTokens).toBeCloseTo((5 * (5 + 85 / 30)) / 4, 9);
     expect(result.lengthUnit).toBe('characters / 4');
-    expect(result.notes.join()).toMatch(/alike in headers, lists, bold.*mean style of the battles/);
+    expect(result.notes.join()).toMatch(
+      /All battles are alike in headers, lists, bold.*mean style of the battles/,
+    );
   });
 
   it('a question without an answer is an error that names it', async () => {

@@ -68,7 +68,7 @@ describe('version and baseline', () => {
       'creative_writing',
       null,
     ]);
-    expect(notes.join()).toMatch(/without a category/);
+    expect(notes.join()).toMatch(/Rows without a category/);
   });
 
   it('what the rows name as the baseline holds; a second one is an error', async () => {
@@ -205,8 +205,10 @@ describe('rows that are none', () => {
     await expect(fought([battle(), bad])).rejects.toThrow(message);
   });
 
-  it('an empty file and a missing one', async () => {
+  it('an empty file, one of the other kind, and a missing one', async () => {
     await expect(judged([])).rejects.toThrow(/no judgment/);
+    await expect(judged([battle()])).rejects.toThrow(/--battles/);
+    await expect(fought([row()])).rejects.toThrow(/--judgments/);
     await expect(readArenaHard({ kind: 'battles', verdicts: [`${dir}/none.jsonl`] })).rejects.toThrow(
       /no such file/,
     );

@@ -199,7 +199,7 @@ function notesOf(
   const notes: string[] = [];
   if (version === 'v2.0' && category === null)
     notes.push(
-      `rows without a category are one group against ${baseline}; the question file gives categories`,
+      `Rows without a category are one group against ${baseline}; the question file gives categories`,
     );
   const dropped = [...(games?.values() ?? [])].reduce((sum, count) => sum + count.dropped, 0);
   if (dropped > 0) {
@@ -220,11 +220,11 @@ function notesOf(
   const alike = style.coefficients.filter(({ coefficient }) => coefficient === null);
   if (alike.length > 0)
     notes.push(
-      `${where}all battles are alike in ${alike.map(({ feature }) => feature).join(', ')}: no coefficient`,
+      `${where}All battles are alike in ${alike.map(({ feature }) => feature).join(', ')}: no coefficient`,
     );
   if (others.length <= FEW_MODELS)
     notes.push(
-      `${where}the official style control compares at the mean style of the battles at hand: with ${others.length} ${others.length === 1 ? 'model' : 'models'} against ${baseline} that is mostly their own, and little is controlled. At equal style compares answers of the same style`,
+      `${where}The official style control compares at the mean style of the battles at hand: with ${others.length} ${others.length === 1 ? 'model' : 'models'} against ${baseline} that is mostly their own, and little is controlled. At equal style compares answers of the same style`,
     );
   return notes;
 }

@@ -35,7 +35,12 @@ export async function readArenaJudgments(files: readonly string[]): Promise<Aren
     const { games } = row;
     if (!Array.isArray(games) || games.length > 2) {
       const need = 'games: [{"score": …}, {"score": …}]';
-      throw inputError('bad-row', 'the judgment has no two games', { ...at, need, got: games ?? null });
+      throw inputError('bad-row', 'the judgment has no two games', {
+        ...at,
+        need,
+        got: games ?? null,
+        ...(row.winner === undefined ? {} : { remedy: 'This looks like battles: give them by --battles' }),
+      });
     }
     const question = nameAt(row, ['uid', 'question_id'], at);
     const model = nameAt(row, ['model'], at);

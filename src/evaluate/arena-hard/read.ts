@@ -66,7 +66,7 @@ async function groupedFrom(
     grouped: groupJudgments(judgments, STRONG_WEIGHT, grouping),
     notes: [
       ...(judges.length > 1
-        ? [`the verdicts of ${judges.length} judges are pooled: ${judges.join(', ')}`]
+        ? [`The verdicts of ${judges.length} judges are pooled: ${judges.join(', ')}`]
         : []),
       ...(duplicates > 0
         ? [`${duplicates} judgments repeat an earlier one of the same question, model and judge; all count`]
