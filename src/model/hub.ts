@@ -83,7 +83,11 @@ export function hubAccess({ env = process.env, signal }: Pick<HubOptions, 'env' 
   };
 }
 
-async function download(hub: Hub, repo: CachedRepo, options: HubOptions): Promise<string> {
+async function download(
+  hub: Hub,
+  repo: CachedRepo,
+  options: HubOptions,
+): Promise<string> {
   const { onProgress, onNote, signal } = options;
   const access = hubAccess(options);
   const named = { name: repo.model, revision: repo.revision, additionalFields: ['sha' as const], ...access };

@@ -73,14 +73,13 @@ export function arenaHard({ version, groups }: Grouped, options: ArenaHardOption
   const { seed = 42, resamples = 100, styleControl = null, answers } = options;
   const level = LEVELS[version];
   const results = groups.map((group) => groupResult(group, version, { seed, resamples, level }, options));
-  const inner = results.flatMap(({ rows }) => rows);
   return {
     version,
     seed,
     resamples,
     styleControl,
     lengthUnit: answers?.unit ?? null,
-    models: inner,
+    models: results.flatMap(({ rows }) => rows),
     styleCoefficients: results.flatMap(({ style }, i) =>
       (style?.coefficients ?? []).map((one) => ({
         category: (groups[i] as ArenaGroup).category,
