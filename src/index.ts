@@ -29,6 +29,7 @@ export {
   type ArenaHardOptions,
   type ArenaRow,
   arenaHard,
+  STRONG_WEIGHT,
 } from './evaluate/arena-hard/arena-hard.ts';
 export { type ArenaGroup, type Grouped, groupBattles, groupJudgments } from './evaluate/arena-hard/groups.ts';
 export type { ArenaJudgment } from './evaluate/arena-hard/judgments.ts';
