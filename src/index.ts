@@ -105,6 +105,18 @@ export {
   type SampleSizeOptions,
   sampleSizes,
 } from './evaluate/sample-size.ts';
+export {
+  type ArenaHard,
+  type ArenaHardOptions,
+  type ArenaRow,
+  arenaHard,
+  STRONG_WEIGHT,
+} from './evaluate/arena-hard/arena-hard.ts';
+export { type ArenaGroup, type Grouped, groupBattles, groupJudgments } from './evaluate/arena-hard/groups.ts';
+export type { ArenaJudgment } from './evaluate/arena-hard/judgments.ts';
+export { type ArenaHardFiles, readArenaHard } from './evaluate/arena-hard/read.ts';
+export { readTurnScores, type TurnScore, type TurnScores } from './evaluate/mt-bench/judgments.ts';
+export { type MtBench, type MtBenchOptions, type MtBenchRow, mtBench } from './evaluate/mt-bench/mt-bench.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 
 export { type JudgeNoise, judgeNoise } from './judge/judge-noise.ts';

@@ -8,8 +8,8 @@ import type { ArenaVersion } from '../evaluate/arena-hard/verdict.ts';
 import { percent, signed } from '../report/numbers.ts';
 import { csvTable, nameColumn, numberColumn, type TextColumn, textTable } from './columns.ts';
 import { wholeNumber } from './options.ts';
-import type { Outside } from './outside.ts';
 import { checkResultFlags, printResult, type ResultFlags, withResultFlags } from './result-flags.ts';
+import type { Outside } from './outside.ts';
 
 interface ArenaHardFlags extends ResultFlags {
   readonly judgments?: readonly string[];
@@ -132,7 +132,7 @@ function columnsOf(result: ArenaHard): readonly TextColumn<ArenaRow>[] {
 
 type Range = { readonly low: number | null; readonly high: number | null } | null;
 
-/** One column for people, two for programs: the second shows nothing. */
+/** Both bounds of an interval. */
 function range(heading: string, prefix: string, of: (row: ArenaRow) => Range): TextColumn<ArenaRow>[] {
   const name = (part: string) => (prefix === '' ? part.toLowerCase() : `${prefix}${part}`);
   return [

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { scratchRows } from '../scratch.fixture.ts';
 import { arenaHard } from './arena-hard.ts';
 import { groupBattles, groupJudgments } from './groups.ts';
-import type { Judgment } from './judgments.ts';
+import type { ArenaJudgment } from './judgments.ts';
 import { readArenaHard } from './read.ts';
 
 const { save, dir } = scratchRows();
@@ -68,7 +68,7 @@ describe('version and baseline', () => {
       'creative_writing',
       null,
     ]);
-    expect(notes.join()).toMatch(/without a category/);
+    expect(notes.join()).toMatch(/Rows without a category/);
   });
 
   it('what the rows name as the baseline holds; a second one is an error', async () => {
@@ -165,7 +165,7 @@ describe('what is counted and what is dropped', () => {
   it('the same seed gives the same numbers', () => {
     const judgments = Array.from(
       { length: 40 },
-      (_, i): Judgment => ({
+      (_, i): ArenaJudgment => ({
         question: `q${i}`,
         model: 'm',
         baseline: null,
@@ -205,8 +205,10 @@ describe('rows that are none', () => {
     await expect(fought([battle(), bad])).rejects.toThrow(message);
   });
 
-  it('an empty file and a missing one', async () => {
+  it('an empty file, one of the other kind, and a missing one', async () => {
     await expect(judged([])).rejects.toThrow(/no judgment/);
+    await expect(judged([battle()])).rejects.toThrow(/--battles/);
+    await expect(fought([row()])).rejects.toThrow(/--judgments/);
     await expect(readArenaHard({ kind: 'battles', verdicts: [`${dir}/none.jsonl`] })).rejects.toThrow(
       /no such file/,
     );

@@ -1,5 +1,5 @@
 import { inputError } from '../../base/errors.ts';
-import type { Answers, LengthUnit } from './answers.ts';
+import type { AnswerStyles, LengthUnit } from './answer-styles.ts';
 import type { Battle } from './battles.ts';
 import { bradleyTerryRates, type ResampleOptions } from './bradley-terry-rates.ts';
 import type { ArenaGroup, Grouped } from './groups.ts';
@@ -16,7 +16,7 @@ export interface ArenaHardOptions {
   /** Default null: none. */
   readonly styleControl?: StyleControl | null;
   /** Gives mean lengths, and styles to battles that carry none. */
-  readonly answers?: Answers;
+  readonly answers?: AnswerStyles;
 }
 
 /** A model's result in points, 0 to 100, against the baseline. */
@@ -73,14 +73,13 @@ export function arenaHard({ version, groups }: Grouped, options: ArenaHardOption
   const { seed = 42, resamples = 100, styleControl = null, answers } = options;
   const level = LEVELS[version];
   const results = groups.map((group) => groupResult(group, version, { seed, resamples, level }, options));
-  const inner = results.flatMap(({ rows }) => rows);
   return {
     version,
     seed,
     resamples,
     styleControl,
     lengthUnit: answers?.unit ?? null,
-    models: inner,
+    models: results.flatMap(({ rows }) => rows),
     styleCoefficients: results.flatMap(({ style }, i) =>
       (style?.coefficients ?? []).map((one) => ({
         category: (groups[i] as ArenaGroup).category,
@@ -158,7 +157,7 @@ function countsOf(battles: readonly Battle[]): ReadonlyMap<string, { n: number; 
   return counts;
 }
 
-function meanTokens(model: string, answers: Answers | undefined): number | null {
+function meanTokens(model: string, answers: AnswerStyles | undefined): number | null {
   const own = [...(answers?.styles.get(model)?.values() ?? [])];
   return own.length === 0 ? null : own.reduce((sum, { tokens }) => sum + tokens, 0) / own.length;
 }
@@ -168,7 +167,7 @@ function meanTokens(model: string, answers: Answers | undefined): number | null 
  *
  * @throws inputError `no-answers`: neither has them.
  */
-function stylesFrom(battles: readonly Battle[], answers: Answers | undefined) {
+function stylesFrom(battles: readonly Battle[], answers: AnswerStyles | undefined) {
   const of = ({ a, b, question, styles }: Battle): readonly [Style, Style] | null => {
     if (answers === undefined) return styles;
     const [ofA, ofB] = [answers.styles.get(a)?.get(question), answers.styles.get(b)?.get(question)];
@@ -199,7 +198,7 @@ function notesOf(
   const notes: string[] = [];
   if (version === 'v2.0' && category === null)
     notes.push(
-      `rows without a category are one group against ${baseline}; the question file gives categories`,
+      `Rows without a category are one group against ${baseline}; the question file gives categories`,
     );
   const dropped = [...(games?.values() ?? [])].reduce((sum, count) => sum + count.dropped, 0);
   if (dropped > 0) {
@@ -220,11 +219,11 @@ function notesOf(
   const alike = style.coefficients.filter(({ coefficient }) => coefficient === null);
   if (alike.length > 0)
     notes.push(
-      `${where}all battles are alike in ${alike.map(({ feature }) => feature).join(', ')}: no coefficient`,
+      `${where}All battles are alike in ${alike.map(({ feature }) => feature).join(', ')}: no coefficient`,
     );
   if (others.length <= FEW_MODELS)
     notes.push(
-      `${where}the official style control compares at the mean style of the battles at hand: with ${others.length} ${others.length === 1 ? 'model' : 'models'} against ${baseline} that is mostly their own, and little is controlled. At equal style compares answers of the same style`,
+      `${where}The official style control compares at the mean style of the battles at hand: with ${others.length} ${others.length === 1 ? 'model' : 'models'} against ${baseline} that is mostly their own, and little is controlled. At equal style compares answers of the same style`,
     );
   return notes;
 }

@@ -34,7 +34,12 @@ export async function readBattles(files: readonly string[]): Promise<Battle[]> {
     const { winner } = row;
     if (typeof winner !== 'string' || !Object.hasOwn(SHARES, winner)) {
       const need = Object.keys(SHARES).join(', ');
-      throw inputError('bad-row', 'the battle has no winner', { ...at, need, got: winner ?? null });
+      throw inputError('bad-row', 'the battle has no winner', {
+        ...at,
+        need,
+        got: winner ?? null,
+        ...(row.games === undefined ? {} : { remedy: 'This looks like judgments: give them by --judgments' }),
+      });
     }
     const a = nameAt(row, ['model_a'], at);
     const b = nameAt(row, ['model_b'], at);

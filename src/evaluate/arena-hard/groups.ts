@@ -1,6 +1,6 @@
 import { inputError } from '../../base/errors.ts';
 import type { Battle } from './battles.ts';
-import { battlesOf, type GameCount, type Judgment } from './judgments.ts';
+import { type ArenaJudgment, battlesOf, type GameCount } from './judgments.ts';
 import type { ArenaVersion } from './verdict.ts';
 
 /** Battles that are counted together, all against one baseline. */
@@ -38,7 +38,7 @@ export interface Grouped {
 
 /** Groups of judgments, each with its battles; weight is how often a strong verdict counts. */
 export function groupJudgments(
-  judgments: readonly Judgment[],
+  judgments: readonly ArenaJudgment[],
   weight: number,
   options: GroupOptions,
 ): Grouped {

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seeded } from '../../base/fuzz.fixture.ts';
-import { battlesOf, type Judgment } from './judgments.ts';
+import { type ArenaJudgment, battlesOf } from './judgments.ts';
 import { meanRates } from './mean-rates.ts';
 import { verdictOf } from './verdict.ts';
 
-const judgment = (first: unknown, second: unknown, model = 'm'): Judgment => ({
+const judgment = (first: unknown, second: unknown, model = 'm'): ArenaJudgment => ({
   question: 'q',
   model,
   baseline: null,

@@ -4,7 +4,7 @@ import type { Battle } from './battles.ts';
 import { type ArenaVersion, type Verdict, verdictOf } from './verdict.ts';
 
 /** Both games of a model's answer to a question. In game 1 answer A is the baseline's, in game 2 the model's. */
-export interface Judgment {
+export interface ArenaJudgment {
   readonly question: string;
   readonly model: string;
   /** null where the row does not name it: the benchmark's own. */
@@ -15,8 +15,8 @@ export interface Judgment {
   readonly labels: readonly [unknown, unknown];
 }
 
-export interface JudgmentsRead {
-  readonly judgments: readonly Judgment[];
+export interface ArenaJudgmentsRead {
+  readonly judgments: readonly ArenaJudgment[];
   readonly judges: readonly string[];
   /** Rows whose question, model and judge stood in an earlier row already. They count like all others. */
   readonly duplicates: number;
@@ -27,15 +27,20 @@ export interface JudgmentsRead {
  *
  * @throws inputError `bad-row` where the games are no list of at most two; what `readObjects` throws.
  */
-export async function readJudgments(files: readonly string[]): Promise<JudgmentsRead> {
-  const judgments: Judgment[] = [];
+export async function readArenaJudgments(files: readonly string[]): Promise<ArenaJudgmentsRead> {
+  const judgments: ArenaJudgment[] = [];
   const judges = new Set<string>();
   const seen = new Set<string>();
   for await (const { row, at } of readObjects(files, 'a judgment')) {
     const { games } = row;
     if (!Array.isArray(games) || games.length > 2) {
       const need = 'games: [{"score": …}, {"score": …}]';
-      throw inputError('bad-row', 'the judgment has no two games', { ...at, need, got: games ?? null });
+      throw inputError('bad-row', 'the judgment has no two games', {
+        ...at,
+        need,
+        got: games ?? null,
+        ...(row.winner === undefined ? {} : { remedy: 'This looks like battles: give them by --battles' }),
+      });
     }
     const question = nameAt(row, ['uid', 'question_id'], at);
     const model = nameAt(row, ['model'], at);
@@ -74,7 +79,7 @@ export interface GameCount {
  * *Reference:* lmarena/arena-hard-auto, show_result.py at 0489bf3 (v0.1) and 196f6b8 (v2.0).
  */
 export function battlesOf(
-  judgments: readonly Judgment[],
+  judgments: readonly ArenaJudgment[],
   baseline: string,
   version: ArenaVersion,
   weight: number,

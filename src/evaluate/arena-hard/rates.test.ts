@@ -6,7 +6,7 @@ import { bradleyTerryRates } from './bradley-terry-rates.ts';
 import type { ArenaGroup } from './groups.ts';
 import { meanRates } from './mean-rates.ts';
 import { rateOf, rateQuantile } from './rates.ts';
-import { simulated } from './simulated.fixture.ts';
+import { GOLDEN_WORLD, simulated } from './simulated.fixture.ts';
 
 const resampling = { seed: 3, resamples: 100, level: 0.95 };
 
@@ -104,22 +104,12 @@ describe('win rates', () => {
 
   it('scikit-learn’s fit of three models without penalty', () => {
     // The official formulas with scikit-learn 1.9.1; its solver stops at 1e-7.
-    const rates = bradleyTerryRates(simulated(WORLD), { ...resampling, resamples: 1 });
+    const rates = bradleyTerryRates(simulated(GOLDEN_WORLD), { ...resampling, resamples: 1 });
     expect(rates.get('x')!.winRate).toBeCloseTo(40.00000057115452, 5);
     expect(rates.get('y')!.winRate).toBeCloseTo(55.00000002110709, 5);
     expect(rates.get('z')!.winRate).toBeCloseTo(80.41666659569653, 5);
   });
 });
-
-/** Of which golden numbers were made. */
-const WORLD = {
-  seed: 1,
-  questions: 60,
-  strengths: { x: -0.5, y: 0.2, z: 1 },
-  lengthTaste: 2,
-  longer: { x: 0.3, y: -0.2, z: 0.6 },
-  tieShare: 0.15,
-};
 
 describe('rateQuantile', () => {
   it('goes between log-odds, and between win rates where a neighbour is infinite', () => {

@@ -1,10 +1,10 @@
 import { loadTokenizer } from '../../text/tokenizer.ts';
 import { readCategories } from '../judged-rows.ts';
-import { readAnswers } from './answers.ts';
+import { readAnswerStyles } from './answer-styles.ts';
 import { type ArenaHard, type ArenaHardOptions, arenaHard, STRONG_WEIGHT } from './arena-hard.ts';
 import { readBattles } from './battles.ts';
 import { type Grouped, type GroupOptions, groupBattles, groupJudgments } from './groups.ts';
-import { readJudgments } from './judgments.ts';
+import { readArenaJudgments } from './judgments.ts';
 
 /** The files of a benchmark run. */
 export interface ArenaHardFiles {
@@ -42,7 +42,7 @@ export async function readArenaHard(
     grouped.groups.flatMap(({ baseline, battles }) => [baseline, ...battles.flatMap(({ a, b }) => [a, b])]),
   );
   const tokenizer = files.tokenizer === undefined ? null : loadTokenizer(files.tokenizer);
-  const answers = await readAnswers(files.answers, {
+  const answers = await readAnswerStyles(files.answers, {
     models,
     ...(tokenizer === null
       ? {}
@@ -61,12 +61,12 @@ async function groupedFrom(
   grouping: GroupOptions,
 ): Promise<{ readonly grouped: Grouped; readonly notes: readonly string[] }> {
   if (kind === 'battles') return { grouped: groupBattles(await readBattles(verdicts), grouping), notes: [] };
-  const { judgments, judges, duplicates } = await readJudgments(verdicts);
+  const { judgments, judges, duplicates } = await readArenaJudgments(verdicts);
   return {
     grouped: groupJudgments(judgments, STRONG_WEIGHT, grouping),
     notes: [
       ...(judges.length > 1
-        ? [`the verdicts of ${judges.length} judges are pooled: ${judges.join(', ')}`]
+        ? [`The verdicts of ${judges.length} judges are pooled: ${judges.join(', ')}`]
         : []),
       ...(duplicates > 0
         ? [`${duplicates} judgments repeat an earlier one of the same question, model and judge; all count`]

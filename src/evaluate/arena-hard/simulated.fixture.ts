@@ -15,6 +15,16 @@ export interface World {
   readonly tieShare: number;
 }
 
+/** Golden numbers of NumPy and scikit-learn were made of this one. */
+export const GOLDEN_WORLD: World = {
+  seed: 1,
+  questions: 60,
+  strengths: { x: -0.5, y: 0.2, z: 1 },
+  lengthTaste: 2,
+  longer: { x: 0.3, y: -0.2, z: 0.6 },
+  tieShare: 0.15,
+};
+
 /** Judged answers whose truth is known: each model twice against the baseline on each question, styles in the rows. */
 export function simulated(world: World, baseline = 'base'): ArenaGroup {
   const { seed, questions, strengths, lengthTaste, longer, tieShare } = world;

@@ -1,18 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Battle } from './battles.ts';
-import { simulated, type World } from './simulated.fixture.ts';
+import { simulated, GOLDEN_WORLD as WORLD } from './simulated.fixture.ts';
 import { STYLE_CONTROLS, type Style, standardOf, styleDifference } from './style.ts';
 import { styleDesign } from './style-design.ts';
 import { styleRates } from './style-rates.ts';
 
-const WORLD: World = {
-  seed: 1,
-  questions: 60,
-  strengths: { x: -0.5, y: 0.2, z: 1 },
-  lengthTaste: 2,
-  longer: { x: 0.3, y: -0.2, z: 0.6 },
-  tieShare: 0.15,
-};
 const features = STYLE_CONTROLS.style;
 const stylesOf = ({ styles }: Battle) => styles as readonly [Style, Style];
 const resampling = { seed: 1, resamples: 40, level: 0.95 };

@@ -2,7 +2,7 @@ import type { ArenaVersion } from './verdict.ts';
 
 /** Length and layout of an answer. */
 export interface Style {
-  /** In what unit, `Answers` says. */
+  /** In what unit, `AnswerStyles` says. */
   readonly tokens: number;
   readonly headers: number;
   readonly lists: number;

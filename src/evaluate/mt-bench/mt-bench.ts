@@ -147,7 +147,7 @@ function notesOf(
 ): readonly string[] {
   const notes: string[] = [];
   const total = (key: 'dropped' | 'duplicates') => models.reduce((sum, row) => sum + row[key], 0);
-  if (judges.length > 1) notes.push(`the scores of ${judges.length} judges are pooled: ${judges.join(', ')}`);
+  if (judges.length > 1) notes.push(`The scores of ${judges.length} judges are pooled: ${judges.join(', ')}`);
   if (total('dropped') > 0) notes.push(`${total('dropped')} rows without a score are left out`);
   if (total('duplicates') > 0)
     notes.push(
