@@ -68,9 +68,7 @@ function indexOf(value: unknown, where: ErrorFields): number | null {
 /** Of judgments without an index: their instruction and both outputs. */
 function textIdentity({ instruction, output_1, output_2 }: Row): string | null {
   if (typeof instruction !== 'string') return null;
-  return createHash('sha256')
-    .update(JSON.stringify([instruction, output_1, output_2]))
-    .digest('base64');
+  return sha256(JSON.stringify([instruction, output_1, output_2]));
 }
 
 function lengthOf(row: Row, text: string, count: string, where: ErrorFields): number | null {
