@@ -24,6 +24,20 @@ export { type DifficultyProfile, difficultyProfile, type Tenth } from './difficu
 export { type Reliability, reliability } from './difficulty/reliability.ts';
 export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
 export { type Suspicion, type SuspicionRow, suspicions } from './difficulty/suspicion.ts';
+export {
+  type AlpacaEvalModel,
+  type AlpacaEvalOptions,
+  type AlpacaEvalResult,
+  alpacaEval,
+} from './evaluate/alpaca-eval/alpaca-eval.ts';
+export { readAnchors, readDifficulties } from './evaluate/alpaca-eval/difficulty.ts';
+export {
+  type AnchorRows,
+  type LengthControlledWinRate,
+  type LengthControlOptions,
+  type LengthJudgment,
+  lengthControlledWinRate,
+} from './evaluate/length-controlled.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 export { readAdapter, writeAdapter } from './model/adapter.ts';
 export { type Checkpoint, type DecoderConfig, openCheckpoint } from './model/checkpoint.ts';
