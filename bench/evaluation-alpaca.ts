@@ -89,7 +89,7 @@ const lines = models.flatMap((ours): Line[] => {
 const signed = (value: number) =>
   `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(4)}`.replace(/^[+−](0\.0000)$/, '$1');
 const strengthText = (strength: number | null | undefined) =>
-  strength === null || strength === undefined ? '–' : strength.toPrecision(3).replace(/\.?0+(e|$)/, '$1');
+  strength === null || strength === undefined ? '–' : String(Number(strength.toPrecision(3)));
 
 const text = table(
   [

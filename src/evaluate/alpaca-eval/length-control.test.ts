@@ -55,6 +55,8 @@ describe('lengthControl', () => {
     const own = lengthControl(all, { ...settings, difficulties, byIndex: true });
     expect(own.lengthControlledWinRate).toBeCloseTo(value(all, indices.map(difficultyOf)), 10);
     expect(own.notes).toEqual([]);
+    const bare = lengthControl(judged(199), { ...settings, difficulties, byIndex: true });
+    expect(bare.lengthControlledError).toMatch(/without an index cannot be matched/);
   });
 
   test('of a part of the instructions by index, and without one not at all', () => {
@@ -88,7 +90,7 @@ describe('lengthControl', () => {
   test('a strength held at 0 is said', () => {
     const found = lengthControl(judged(60), { ...settings, strength: 1e-4 });
     expect(found.lengthControlledWinRate).toBe(50);
-    expect(found.notes).toEqual([expect.stringMatching(/holds its strength at 0/)]);
+    expect(found.notes).toEqual([expect.stringMatching(/no strength of the model apart.*reads as 50/)]);
   });
 
   test.each([0, 1, 4])('%i judgments are a cause, not a number', (n) => {
