@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_DIR } from '../base/package-dir.ts';
 
-export { PACKAGE_DIR };
+export { PACKAGE_DIR } from '../base/package-dir.ts';
 
 /** Version of winnow, from package.json. */
 export const VERSION = (
