@@ -117,6 +117,20 @@ export type { ArenaJudgment } from './evaluate/arena-hard/judgments.ts';
 export { type ArenaHardFiles, readArenaHard } from './evaluate/arena-hard/read.ts';
 export { readTurnScores, type TurnScore, type TurnScores } from './evaluate/mt-bench/judgments.ts';
 export { type MtBench, type MtBenchOptions, type MtBenchRow, mtBench } from './evaluate/mt-bench/mt-bench.ts';
+export {
+  type AlpacaEvalModel,
+  type AlpacaEvalOptions,
+  type AlpacaEvalResult,
+  alpacaEval,
+} from './evaluate/alpaca-eval/alpaca-eval.ts';
+export { readAnchors, readDifficulties } from './evaluate/alpaca-eval/difficulty.ts';
+export {
+  type AnchorRows,
+  type LengthControlledWinRate,
+  type LengthControlOptions,
+  type LengthJudgment,
+  lengthControlledWinRate,
+} from './evaluate/length-controlled.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 
 export { type JudgeNoise, judgeNoise } from './judge/judge-noise.ts';

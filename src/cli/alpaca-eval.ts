@@ -140,7 +140,7 @@ const LEGENDS: Record<LengthControlModel, readonly string[]> = {
     PUBLISHED_ERROR,
   ],
   'without-difficulty': [
-    'Length-controlled (LC) with length alone: no difficulties are given, and the benchmark’s regularisation rows, which belong to them, are left out.',
+    'Length-controlled (LC) with length alone: no difficulties are given, and the benchmark’s regularisation rows, which belong to them, are left out. Not comparable with the leaderboard.',
     'LC error: of other instructions and judgments.',
   ],
 };

@@ -32,9 +32,64 @@ const anyRows = fc.array(
   { minLength: 8, maxLength: 40 },
 );
 
+/** 120 rows by formula, and 40 anchors, that scikit-learn was given too. */
+function golden() {
+  const numbers = Array.from({ length: 120 }, (_, i) => i);
+  const lengths = numbers.map((i) => ({
+    lengthModel: Math.floor(900 + 400 * Math.sin(1.7 * i) + 150 * Math.cos(5.1 * i)),
+    lengthBaseline: Math.floor(1000 + 300 * Math.cos(0.9 * i)),
+  }));
+  const differences = lengths.map(({ lengthModel, lengthBaseline }) => lengthBaseline - lengthModel);
+  const mean = differences.reduce((sum, d) => sum + d, 0) / 120;
+  const deviation = Math.sqrt(differences.reduce((sum, d) => sum + (d - mean) ** 2, 0) / 119);
+  const rows = numbers.map((i) => {
+    const difficulty = 1.2 * Math.sin(0.31 * i);
+    const z = -1.1 * Math.tanh(differences[i]! / deviation) + 0.5 * difficulty + 0.3;
+    const share = i % 4 === 0 ? logistic(z) : Math.sin(12.9898 * i) * 1.6 < z ? 1 : 0;
+    return { ...lengths[i]!, share, difficulty };
+  });
+  const index = Float64Array.from({ length: 40 }, (_, j) => j);
+  const length = index.map((j) => Math.tanh(1.4 * Math.sin(j + 0.5)));
+  const difficulty = index.map((j) => Math.cos(0.8 * j));
+  const share = length.map((t, j) => logistic(-1.8 * t + 0.7 * difficulty[j]!));
+  return { rows, anchors: { length, difficulty, share, weight: 0.1 } };
+}
+
 describe('lengthControlledWinRate', () => {
+  // scikit-learn 1.4.2 through the whole of alpaca_eval's procedure (LogisticRegressionCV with liblinear and L1,
+  // GroupKFold(5), rows doubled with weights), tol=1e-13, numpy 1.26.4 with its portable sort.
+  test('with difficulties and anchors: as scikit-learn', () => {
+    const { rows, anchors } = golden();
+    const fit = lengthControlledWinRate(rows, { anchors });
+    expect(fit.strength).toBeCloseTo(2.782559402207126, 10);
+    expect(fit.coefficients.length).toBeCloseTo(-1.3183375045613712, 8);
+    expect(fit.coefficients.difficulty).toBeCloseTo(0.14157575206942355, 8);
+    expect(fit.coefficients.model).toBeCloseTo(0.42246249645816564, 8);
+    expect(fit.winRate).toBeCloseTo(0.6039242562055606, 9);
+    expect(fit.predictionError).toBeCloseTo(0.002641705891935201, 9);
+  });
+
+  test('without difficulties: as scikit-learn', () => {
+    const rows = golden().rows.map(({ difficulty: _, ...row }) => row);
+    const fit = lengthControlledWinRate(rows);
+    expect(fit.strength).toBeCloseTo(2.782559402207126, 10);
+    expect(fit.coefficients.length).toBeCloseTo(-1.3032412878554431, 8);
+    expect(fit.coefficients.difficulty).toBeNull();
+    expect(fit.coefficients.model).toBeCloseTo(0.42050173649001943, 8);
+    expect(fit.winRate).toBeCloseTo(0.6036033047641074, 9);
+    expect(fit.predictionError).toBe(0);
+  });
+
+  test('difficulties on some rows only, or anchors without any, are a fault of the caller', () => {
+    const { rows, anchors } = golden();
+    const { difficulty: _, ...bare } = rows[0]!;
+    expect(() => lengthControlledWinRate([bare, ...rows])).toThrow(/120 of 121 rows/);
+    const none = rows.map(({ difficulty, ...row }) => row);
+    expect(() => lengthControlledWinRate(none, { anchors })).toThrow(RangeError);
+  });
+
   test('finds the strength of the model behind a judge that likes long answers', () => {
-    const rows = judged(20_000, { gain: 0.4, pull: -1.5 });
+    const rows = judged(6000, { gain: 0.4, pull: -1.5 });
     const { winRate, standardError, coefficients } = lengthControlledWinRate(rows);
     expect(Math.abs(winRate - logistic(0.4))).toBeLessThan(3 * (standardError as number));
     expect(coefficients.length).toBeCloseTo(-1.5, 0);

@@ -8,6 +8,10 @@ test('mean and standard error', () => {
   expect(meanWithError([1, 0, 0, 1, 1]).standardError).toBeCloseTo(Math.sqrt((0.6 * 0.4) / 4), 15);
 });
 
+test('equal values have no error at all', () => {
+  expect(meanWithError(new Array(7).fill(0.1))).toEqual({ mean: 0.1, standardError: 0 });
+});
+
 test('one value has no error, none has no mean, NaN is refused', () => {
   expect(meanWithError([3])).toEqual({ mean: 3, standardError: null });
   expect(() => meanWithError([])).toThrow(RangeError);

@@ -16,9 +16,11 @@ export function meanWithError(values: ArrayLike<number>): MeanWithError {
   const n = values.length;
   if (n === 0) throw new RangeError('meanWithError: need at least one value, got none');
   requireFinite(values, 'meanWithError');
+  // From the first value on, so that equal values have exactly their mean and no error.
+  const first = values[0] as number;
   let sum = 0;
-  for (let i = 0; i < n; i++) sum += values[i] as number;
-  const mean = sum / n;
+  for (let i = 0; i < n; i++) sum += (values[i] as number) - first;
+  const mean = first + sum / n;
   let squares = 0;
   for (let i = 0; i < n; i++) squares += ((values[i] as number) - mean) ** 2;
   return { mean, standardError: n === 1 ? null : Math.sqrt(squares / (n - 1) / n) };

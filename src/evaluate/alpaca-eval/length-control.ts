@@ -75,7 +75,7 @@ export function lengthControl(judged: ModelJudgments, settings: LengthControlSet
 }
 
 const HELD_AT_ZERO =
-  'too few judgments to tell the model from the length of its answers: the penalty holds its strength at 0, and the length-controlled value is no evidence';
+  'the fit finds no strength of the model apart from the length of its answers (θ = 0), which reads as 50; with few judgments this is the penalty and no evidence';
 
 function modelOf({ difficulties, anchors }: LengthControlSettings): LengthControlModel {
   if (difficulties === null) return 'without-difficulty';
@@ -112,8 +112,8 @@ const NEARLY_ALL = 0.99;
 /**
  * γ of the i-th judgment. A row's own index decides, where rows have one, or its position among the model's rows. The
  * published code takes the position always: of a model that lacks an instruction all later rows get the difficulty of
- * their neighbour (four models here, with 803 or 804 rows). Their published values hold that, so it is kept where only
- * a few rows are missing.
+ * their neighbour (four models of those tested, with 803 or 804 rows). Their published values hold that, so it is kept where
+ * only a few rows are missing.
  */
 function difficultyOf(
   { preferences, indices }: ModelJudgments,
@@ -125,7 +125,7 @@ function difficultyOf(
   const hasIndices = !indices.includes(null);
   const few = rows < known && rows >= NEARLY_ALL * known;
   const usesIndex = hasIndices && (byIndex || !few);
-  if (!usesIndex && rows !== known && !few) {
+  if (!usesIndex && rows !== known && (byIndex || !few)) {
     throw inputError('difficulty-unknown', 'judgments without an index cannot be matched with difficulties', {
       need: `${known} judgments, one for each difficulty in their order, or an index in each`,
       got: `${rows} judgments`,
