@@ -24,6 +24,68 @@ export { type DifficultyProfile, difficultyProfile, type Tenth } from './difficu
 export { type Reliability, reliability } from './difficulty/reliability.ts';
 export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
 export { type Suspicion, type SuspicionRow, suspicions } from './difficulty/suspicion.ts';
+export type { Agreement } from './evaluate/agreement.ts';
+export {
+  type AlpacaEvalModel,
+  type AlpacaEvalOptions,
+  type AlpacaEvalResult,
+  alpacaEval,
+} from './evaluate/alpaca-eval/alpaca-eval.ts';
+export { readAnchors, readDifficulties } from './evaluate/alpaca-eval/difficulty.ts';
+export {
+  type ArenaHard,
+  type ArenaHardOptions,
+  type ArenaRow,
+  arenaHard,
+  STRONG_WEIGHT,
+} from './evaluate/arena-hard/arena-hard.ts';
+export { type ArenaGroup, type Grouped, groupBattles, groupJudgments } from './evaluate/arena-hard/groups.ts';
+export type { ArenaJudgment } from './evaluate/arena-hard/judgments.ts';
+export { type ArenaHardFiles, readArenaHard } from './evaluate/arena-hard/read.ts';
+export {
+  type CheckOptions,
+  checkLabels,
+  type HumanCeiling,
+  type LabelCheck,
+} from './evaluate/check-labels.ts';
+export {
+  type ArmPair,
+  type ArmsComparison,
+  type ArmVerdict,
+  type ArmWinRate,
+  type CompareArmsOptions,
+  compareJudgedArms,
+  type JudgedArm,
+} from './evaluate/compare-arms.ts';
+export type { LengthBias, PositionBias as PositionShare } from './evaluate/judge-bias.ts';
+export { checkJudge, type JudgeCheck } from './evaluate/judge-check.ts';
+export { type LabelFile, type LabelFormat, readLabels, readVerdicts } from './evaluate/label-files.ts';
+export {
+  firstAnswer,
+  type JudgeVerdict,
+  type JudgeVerdicts,
+  type Label,
+  type LabelledPair,
+  type LabelSet,
+  longerAnswer,
+} from './evaluate/labelled.ts';
+export {
+  type AnchorRows,
+  type LengthControlledWinRate,
+  type LengthControlOptions,
+  type LengthJudgment,
+  lengthControlledWinRate,
+} from './evaluate/length-controlled.ts';
+export { type LengthRow, type LengthStory, lengthStory } from './evaluate/length-story.ts';
+export { readTurnScores, type TurnScore, type TurnScores } from './evaluate/mt-bench/judgments.ts';
+export { type MtBench, type MtBenchOptions, type MtBenchRow, mtBench } from './evaluate/mt-bench/mt-bench.ts';
+export type { RankRange } from './evaluate/rank-ranges.ts';
+export {
+  SAMPLE_SIZE_DEFAULTS,
+  type SampleSize,
+  type SampleSizeOptions,
+  sampleSizes,
+} from './evaluate/sample-size.ts';
 export type {
   Ask,
   AskFailure,
@@ -69,68 +131,6 @@ export {
   type TurnGrade,
 } from './judge/grading-judge.ts';
 export { builtInGrading, readMtBenchGrading } from './judge/grading-templates.ts';
-export type { Agreement } from './evaluate/agreement.ts';
-export {
-  type CheckOptions,
-  checkLabels,
-  type HumanCeiling,
-  type LabelCheck,
-} from './evaluate/check-labels.ts';
-export {
-  type ArmPair,
-  type ArmsComparison,
-  type ArmVerdict,
-  type ArmWinRate,
-  type CompareArmsOptions,
-  compareJudgedArms,
-  type JudgedArm,
-} from './evaluate/compare-arms.ts';
-export type { LengthBias, PositionBias as PositionShare } from './evaluate/judge-bias.ts';
-export { checkJudge, type JudgeCheck } from './evaluate/judge-check.ts';
-export { type LabelFile, type LabelFormat, readLabels, readVerdicts } from './evaluate/label-files.ts';
-export {
-  firstAnswer,
-  type JudgeVerdict,
-  type JudgeVerdicts,
-  type Label,
-  type LabelledPair,
-  type LabelSet,
-  longerAnswer,
-} from './evaluate/labelled.ts';
-export { type LengthRow, type LengthStory, lengthStory } from './evaluate/length-story.ts';
-export type { RankRange } from './evaluate/rank-ranges.ts';
-export {
-  SAMPLE_SIZE_DEFAULTS,
-  type SampleSize,
-  type SampleSizeOptions,
-  sampleSizes,
-} from './evaluate/sample-size.ts';
-export {
-  type ArenaHard,
-  type ArenaHardOptions,
-  type ArenaRow,
-  arenaHard,
-  STRONG_WEIGHT,
-} from './evaluate/arena-hard/arena-hard.ts';
-export { type ArenaGroup, type Grouped, groupBattles, groupJudgments } from './evaluate/arena-hard/groups.ts';
-export type { ArenaJudgment } from './evaluate/arena-hard/judgments.ts';
-export { type ArenaHardFiles, readArenaHard } from './evaluate/arena-hard/read.ts';
-export { readTurnScores, type TurnScore, type TurnScores } from './evaluate/mt-bench/judgments.ts';
-export { type MtBench, type MtBenchOptions, type MtBenchRow, mtBench } from './evaluate/mt-bench/mt-bench.ts';
-export {
-  type AlpacaEvalModel,
-  type AlpacaEvalOptions,
-  type AlpacaEvalResult,
-  alpacaEval,
-} from './evaluate/alpaca-eval/alpaca-eval.ts';
-export { readAnchors, readDifficulties } from './evaluate/alpaca-eval/difficulty.ts';
-export {
-  type AnchorRows,
-  type LengthControlledWinRate,
-  type LengthControlOptions,
-  type LengthJudgment,
-  lengthControlledWinRate,
-} from './evaluate/length-controlled.ts';
 export type { GoldJudge, Grade } from './judge/judge.ts';
 
 export { type JudgeNoise, judgeNoise } from './judge/judge-noise.ts';

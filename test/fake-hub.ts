@@ -84,7 +84,9 @@ export class FakeHub {
       response.end(JSON.stringify({ error }));
     };
     const [, model, kind, rest = ''] =
-      /^\/api\/(?:models|datasets|spaces)\/(\w+\/\w+)\/(revision|tree|paths-info)\/(.+)$/.exec(url.pathname) ??
+      /^\/api\/(?:models|datasets|spaces)\/(\w+\/\w+)\/(revision|tree|paths-info)\/(.+)$/.exec(
+        url.pathname,
+      ) ??
       /^\/(?:datasets\/|spaces\/)?(\w+\/\w+)\/(resolve)\/(.+)$/.exec(url.pathname) ??
       [];
     if (model !== 'org/tiny') return fail(404, 'Repository not found', 'RepoNotFound');

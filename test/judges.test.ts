@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { answerBy, comparedAnswers, FakeJudge } from './fake-judge.ts';
 import type { ChatClient } from '../src/judge/chat.ts';
 import { openChatClient } from '../src/judge/chat-client.ts';
 import type { Duel } from '../src/judge/duel.ts';
@@ -12,6 +11,7 @@ import { positionBias } from '../src/judge/position-bias.ts';
 import { preferenceJudge } from '../src/judge/preference-judge.ts';
 import { rewardJudge } from '../src/judge/reward-judge.ts';
 import { builtInTemplate } from '../src/judge/template-own.ts';
+import { answerBy, comparedAnswers, FakeJudge } from './fake-judge.ts';
 
 let fake: FakeJudge;
 let client: ChatClient;
@@ -260,7 +260,9 @@ describe('pairwise, in words', () => {
     const template = { ...own, usesReference: true, messages: [system, { ...user, parts }] };
     await pairwise({ template }).compare([duel('a', 'x', 'yy', { reference: 'The right one.' })]);
     expect(fake.requests[0]?.messages[1]?.content).toMatch(/^The right one\.\n/);
-    await expect(pairwise({ template }).compare([duel('b', 'x', 'yy')])).rejects.toMatchObject({ code: 'judge-reference' });
+    await expect(pairwise({ template }).compare([duel('b', 'x', 'yy')])).rejects.toMatchObject({
+      code: 'judge-reference',
+    });
   });
 
   it('refuses a template of another kind', () => {

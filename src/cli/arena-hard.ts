@@ -8,8 +8,8 @@ import type { ArenaVersion } from '../evaluate/arena-hard/verdict.ts';
 import { percent, signed } from '../report/numbers.ts';
 import { csvTable, nameColumn, numberColumn, type TextColumn, textTable } from './columns.ts';
 import { wholeNumber } from './options.ts';
-import { checkResultFlags, printResult, type ResultFlags, withResultFlags } from './result-flags.ts';
 import type { Outside } from './outside.ts';
+import { checkResultFlags, printResult, type ResultFlags, withResultFlags } from './result-flags.ts';
 
 interface ArenaHardFlags extends ResultFlags {
   readonly judgments?: readonly string[];

@@ -4,8 +4,8 @@ import { readTurnScores } from '../evaluate/mt-bench/judgments.ts';
 import { type MtBench, type MtBenchMeans, type MtBenchRow, mtBench } from '../evaluate/mt-bench/mt-bench.ts';
 import { csvTable, nameColumn, numberColumn, type TextColumn, textTable } from './columns.ts';
 import { wholeNumber } from './options.ts';
-import { checkResultFlags, printResult, type ResultFlags, withResultFlags } from './result-flags.ts';
 import type { Outside } from './outside.ts';
+import { checkResultFlags, printResult, type ResultFlags, withResultFlags } from './result-flags.ts';
 
 interface MtBenchFlags extends ResultFlags {
   readonly judgments: readonly string[];
