@@ -84,8 +84,8 @@ function trust({ duels, grades, judge }: BenchmarkData): Sentence[] {
       ? [
           say(
             'warn',
-            'The published values of this benchmark rest on another judge: these are not comparable with them.',
-            'このベンチマークの公表値は別の判定モデルによるため、直接は比較できません。',
+            'The published values of this benchmark rest on another judge or another prompt of it: these are not comparable with them.',
+            'このベンチマークの公表値は別の判定モデルまたは別の判定用プロンプトによるため、直接は比較できません。',
           ),
         ]
       : [];

@@ -51,7 +51,7 @@ export function withBenchmarkFlags(command: Command): Command {
     )
     .option(
       '--judge <name>',
-      'model name of the LLM judge at the judge’s server; lab: the gold judge of the built-in world; reward: the reward model of evaluation.rewardModel',
+      'model name of the LLM judge at the judge’s server; lab: the gold judge of the built-in world; reward: the reward model of evaluation.rewardModel; none: only write the answers',
     )
     .option(
       '--judge-url <url>',

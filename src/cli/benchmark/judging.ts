@@ -7,6 +7,7 @@ import type { PairJudge } from '../../judge/duel.ts';
 import { goldPairJudge } from '../../judge/gold-pair-judge.ts';
 import { type GradingTemplates, gradingJudge, type SingleJudge } from '../../judge/grading-judge.ts';
 import { builtInGrading, readMtBenchGrading } from '../../judge/grading-templates.ts';
+import { alpacaEvalOrder } from '../../judge/order.ts';
 import { pairwiseJudge } from '../../judge/pairwise-judge.ts';
 import { preferenceJudge } from '../../judge/preference-judge.ts';
 import { rewardJudge } from '../../judge/reward-judge.ts';
@@ -35,27 +36,34 @@ export interface GradeJudge extends Connection {
   readonly judge: SingleJudge;
 }
 
-/** The judge that the flags name, in the way that they or the benchmark ask for. */
-export async function judgeOf(around: Surroundings): Promise<DuelJudge | GradeJudge> {
+/** The judge that the flags name, in the way that they or the benchmark ask for; null where only answers are wanted. */
+export async function judgeOf(around: Surroundings): Promise<DuelJudge | GradeJudge | null> {
   const { flags, config, benchmark, context, hub } = around;
-  const name = flags.judge ?? (config.evaluation.judge === 'lab' ? 'lab' : undefined);
+  const name = flags.judge ?? ownJudge(config);
   if (name === undefined)
     throw inputError('no-judge', 'no judge is named', {
       need: '--judge NAME',
-      remedy: `Give the model name of an LLM judge${benchmark.officialJudge === null ? '' : ` (the published values rest on ${benchmark.officialJudge})`}, reward with --set evaluation.rewardModel=DIR, or lab for prompts of the built-in world`,
+      remedy: `Give the model name of an LLM judge${benchmark.officialJudge === null ? '' : ` (the published values rest on ${benchmark.officialJudge})`}, reward with --reward-model DIR, none to write the answers only, or lab for prompts of the built-in world`,
     });
+  if (name === 'none') return null;
   if (name === 'lab') return { way: 'duels', judge: goldPairJudge(labJudge), client: null, template: null };
   if (name === 'reward') {
     const model = await openRunRewardModel(config, hub);
     if (model === null)
       throw inputError('no-reward-model', 'no reward model is named', {
         key: 'evaluation.rewardModel',
-        remedy: 'Give its folder or hub id: --set evaluation.rewardModel=DIR',
+        remedy: 'Give its folder or hub id: --reward-model DIR',
       });
     const reward = embeddedReward(model, config, context);
     return { way: 'duels', judge: rewardJudge({ name: model.name, reward }), client: null, template: null };
   }
   return llmJudge(around, name);
+}
+
+/** The judge of the run, where it has one. */
+function ownJudge({ evaluation }: Surroundings['config']): string | undefined {
+  if (evaluation.judge === 'lab') return 'lab';
+  return evaluation.rewardModel === null ? undefined : 'reward';
 }
 
 async function llmJudge(around: Surroundings, model: string): Promise<DuelJudge | GradeJudge> {
@@ -71,7 +79,9 @@ async function llmJudge(around: Surroundings, model: string): Promise<DuelJudge 
     return { way: 'grades', judge, client, template: templates.turn1.name };
   }
   const template = await pairTemplate(flags.template, way);
-  const orders = oneOf('orders', flags.orders, ['both', 'seeded'] as const);
+  // AlpacaEval draws the order in its own way, so that its judge is asked what it was asked for the leaderboard.
+  const drawn = benchmark.name === 'alpaca-eval' && way === 'log-prob' ? alpacaEvalOrder : undefined;
+  const orders = oneOf('orders', flags.orders, ['both', 'seeded'] as const) ?? drawn;
   const client = clientOf(around);
   const options = {
     client,

@@ -57,7 +57,9 @@ function sentences(data: BenchmarkData): string[] {
     ),
     ...families,
     ...(data.judge.official === false
-      ? ['The published values of this benchmark rest on another judge: these are not comparable with them.']
+      ? [
+          'The published values of this benchmark rest on another judge or another prompt of it: these are not comparable with them.',
+        ]
       : []),
     ...notes,
     ...(spending === null

@@ -28,15 +28,32 @@ export interface Surroundings {
 }
 
 /** The questions, the first so many where that is asked. */
-export async function questionsOf({ flags, benchmark, hub }: Surroundings): Promise<{
-  readonly file: string;
-  readonly questions: readonly Question[];
-}> {
+export async function questionsOf(
+  around: Surroundings,
+): Promise<{ readonly file: string; readonly questions: readonly Question[] }> {
+  const { flags, benchmark, hub } = around;
   const given = benchmark.hub === null ? flags.benchmark : flags.questions;
   const file = given ?? (await hubDataFile((benchmark.hub as NonNullable<Benchmark['hub']>).questions, hub));
   const questions = await readQuestions(file);
   const most = numberFlag('max-questions', flags.maxQuestions, 1);
-  return { file, questions: most === undefined ? questions : questions.slice(0, most) };
+  const asked = most === undefined ? questions : questions.slice(0, most);
+  return { file, questions: await withReferences(around, asked) };
+}
+
+/** MT-Bench's reference answers lie in a file of their own, and go before those that stand with the questions. */
+async function withReferences(
+  { flags, benchmark, hub }: Surroundings,
+  questions: readonly Question[],
+): Promise<readonly Question[]> {
+  const fromHub = benchmark.judging === 'grading' && flags.questions === undefined;
+  const source = fromHub ? benchmark.hub?.answers : undefined;
+  const file = flags.references ?? (source === undefined ? undefined : await hubDataFile(source, hub));
+  if (file === undefined) return questions;
+  const { answers } = oneSheet(file, await readAnswers(file, questions), null);
+  return questions.map((question, place) => {
+    const references = answers[place]?.turns.map(({ text }) => text);
+    return references === undefined ? question : { ...question, references };
+  });
 }
 
 /** The models under test, before any of them has answered. */
@@ -105,31 +122,31 @@ export async function answersOf(
   return { sheets, notes };
 }
 
-/** The start model and the trained arms of the run folder; with answers from elsewhere only what is named. */
+/**
+ * A model that is named, beside itself without its adapter where it has one; else the start model and the trained arms
+ * of the run folder.
+ */
 async function embeddedModels({ config, flags, hub, context }: Surroundings): Promise<EmbeddedModel[]> {
-  const others = flags.answers !== undefined || flags.serverModels !== undefined;
   const named = flags.model !== undefined || flags.adapter !== undefined;
-  const arms = armFolders(context.runDir, config.model === null ? [] : wantedArms(flags));
+  const arms = named || config.model === null ? [] : armFolders(context.runDir, wantedArms(flags));
+  const others = flags.answers !== undefined || flags.serverModels !== undefined;
   if (config.model === null || (others && !named && arms.length === 0)) return [];
   const modelDir = await modelFolder(requireKey(config, 'model'), { revision: config.revision, ...hub });
   const { adapter } = config.training;
-  const start: EmbeddedModel = {
-    name: arms.length > 0 ? START : nameOf(modelDir, adapter),
-    modelDir,
-    adapter,
-  };
+  if (arms.length === 0) {
+    const bare = { name: modelName(modelDir), modelDir, adapter: null };
+    return adapter === null
+      ? [bare]
+      : [bare, { name: `${bare.name}+${basename(adapter)}`, modelDir, adapter }];
+  }
   return [
-    start,
+    { name: START, modelDir, adapter },
     ...arms.map(({ name, dir }) =>
       existsSync(join(dir, 'adapter_config.json'))
         ? { name, modelDir, adapter: dir }
         : { name, modelDir: dir, adapter: null },
     ),
   ];
-}
-
-function nameOf(modelDir: string, adapter: string | null): string {
-  return adapter === null ? modelName(modelDir) : `${modelName(modelDir)}+${basename(adapter)}`;
 }
 
 function wantedArms({ arms }: BenchmarkFlags): readonly string[] | null {
@@ -213,7 +230,7 @@ export type Opponent = { readonly name: string } | { readonly sheet: AnswerSheet
 export async function opponentOf(
   { flags, benchmark, hub }: Surroundings,
   questions: readonly Question[],
-  names: readonly string[],
+  { names, embedded }: Contestants,
 ): Promise<Opponent> {
   const { baseline } = flags;
   const only = (name: string): Opponent => {
@@ -238,7 +255,8 @@ export async function opponentOf(
     const file = await hubDataFile(benchmark.hub.answers, hub);
     return { sheet: oneSheet(file, await readAnswers(file, questions), benchmark.baseline) };
   }
-  if (names.includes(START) && names.length > 1) return { name: START };
+  const [start] = embedded;
+  if (start !== undefined && embedded.length > 1) return { name: start.name };
   throw inputError('no-baseline', 'there is nothing to compare the answers with', {
     need: '--baseline NAME or FILE',
     got: names.join(', '),
