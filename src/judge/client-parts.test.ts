@@ -244,15 +244,15 @@ describe('waiting', () => {
 
   it('Retry-After: seconds, an HTTP date, milliseconds; nothing else', () => {
     const now = Date.parse('Wed, 21 Oct 2015 07:28:00 GMT');
-    const after = (headers: Record<string, string>) => retryAfterMs(new Headers(headers), now);
-    expect(after({ 'retry-after': '120' })).toBe(120_000);
-    expect(after({ 'retry-after': '0.5' })).toBe(500);
-    expect(after({ 'retry-after': 'Wed, 21 Oct 2015 07:28:07 GMT' })).toBe(7_000);
-    expect(after({ 'retry-after': 'Wed, 21 Oct 2015 07:27:00 GMT' })).toBe(0);
-    expect(after({ 'retry-after-ms': '250', 'retry-after': '9' })).toBe(250);
-    expect(after({})).toBeNull();
-    expect(after({ 'retry-after': 'soon' })).toBeNull();
-    expect(after({ 'retry-after': '-5', 'retry-after-ms': 'NaN' })).toBeNull();
+    const waitOf = (headers: Record<string, string>) => retryAfterMs(new Headers(headers), now);
+    expect(waitOf({ 'retry-after': '120' })).toBe(120_000);
+    expect(waitOf({ 'retry-after': '0.5' })).toBe(500);
+    expect(waitOf({ 'retry-after': 'Wed, 21 Oct 2015 07:28:07 GMT' })).toBe(7_000);
+    expect(waitOf({ 'retry-after': 'Wed, 21 Oct 2015 07:27:00 GMT' })).toBe(0);
+    expect(waitOf({ 'retry-after-ms': '250', 'retry-after': '9' })).toBe(250);
+    expect(waitOf({})).toBeNull();
+    expect(waitOf({ 'retry-after': 'soon' })).toBeNull();
+    expect(waitOf({ 'retry-after': '-5', 'retry-after-ms': 'NaN' })).toBeNull();
   });
 
   it('the throttle begins with one, grows with answers, and halves when told', async () => {

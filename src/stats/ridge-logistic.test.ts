@@ -93,14 +93,14 @@ describe('ridgeLogistic', () => {
         [1, 1],
       ],
     ]);
-    const fit = (start?: number[]) =>
+    const fitFrom = (start?: number[]) =>
       ridgeLogistic(
         rows,
         Float64Array.of(4, 5, 6),
         Float64Array.of(1, 3, 2),
         start === undefined ? {} : { start },
       );
-    const [a, b] = [fit().coefficients!, fit([6, -6]).coefficients!];
+    const [a, b] = [fitFrom().coefficients!, fitFrom([6, -6]).coefficients!];
     expect(a[0]).toBeCloseTo(b[0]!, 9);
     expect(a[1]).toBeCloseTo(b[1]!, 9);
   });

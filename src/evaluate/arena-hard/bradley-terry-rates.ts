@@ -44,7 +44,7 @@ export function bradleyTerryRates(
     return pair.kind;
   });
   const shareOf = Float64Array.from(battles, ({ shareOfA }) => shareOfA);
-  const fit = (counts?: Uint32Array) => {
+  const strengthsOf = (counts?: Uint32Array) => {
     const { weights, wins } = tally(pairs.size, kindOf, shareOf, counts);
     const comparisons = [...pairs.values()].map(({ a, b, kind }) => ({
       a,
@@ -55,10 +55,10 @@ export function bradleyTerryRates(
     return bradleyTerry(models.length, comparisons, 0);
   };
 
-  const strengths = fit();
+  const strengths = strengthsOf();
   const drawn: number[][] = models.map(() => []);
   for (const counts of drawCounts(battles.length, resamples, seed, 'arena-hard')) {
-    fit(counts).forEach((strength, number) => {
+    strengthsOf(counts).forEach((strength, number) => {
       if (strength !== null) drawn[number]!.push(strength);
     });
   }
