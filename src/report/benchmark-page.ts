@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { BenchmarkData } from './benchmark-data.ts';
-import { lengthSentence, noiseSentence, pairSentence, positionSentence } from './benchmark-sentences.ts';
+import { duelLengths, noiseSentence, pairSentence, positionSentence } from './benchmark-sentences.ts';
 import { figure, findings, page } from './frame.ts';
 import { both, type Html, html } from './html.ts';
 import { count, fixed, MISSING, percent } from './numbers.ts';
@@ -75,7 +75,7 @@ function trust({ duels, grades, judge }: BenchmarkData): Sentence[] {
         ],
   );
   const told = [
-    ...models.map(lengthSentence),
+    ...models.map(duelLengths),
     ...models.map(positionSentence),
     ...models.map(noiseSentence),
   ].filter((sentence) => sentence !== null);

@@ -1,7 +1,9 @@
 import type { DuelResult } from '../evaluate/benchmark/results.ts';
 import type { ArmPair } from '../evaluate/compare-arms.ts';
+import { lengthSentence } from './length-sentence.ts';
 import { count, fixed, percent, signed } from './numbers.ts';
 import { type Sentence, say } from './sentences.ts';
+import { words } from './words.ts';
 
 /** What a difference between two models shows. `rating`: as it stands; `points`: of a share. */
 export function pairSentence(pair: ArmPair, unit: 'points' | 'rating'): Sentence {
@@ -33,30 +35,8 @@ export function pairSentence(pair: ArmPair, unit: 'points' | 'rating'): Sentence
 }
 
 /** How far length alone explains the judge; null without verdicts. */
-export function lengthSentence({ model, lengths, lengthControlled, winRate }: DuelResult): Sentence | null {
-  if (lengths === null || winRate === null) return null;
-  const { meanLength, longer, agreement, agreementByChance } = lengths;
-  const [own, other] = [count(meanLength.model), count(meanLength.opponent)];
-  const lc =
-    lengthControlled === null
-      ? { en: '', ja: '' }
-      : {
-          en: ` At equal length it would win ${percent(lengthControlled.winRate)} instead of ${percent(winRate.value)}.`,
-          ja: `長さが同じなら勝率は ${percent(winRate.value)} ではなく ${percent(lengthControlled.winRate)} と見込まれます。`,
-        };
-  const told =
-    agreement === null
-      ? { en: '', ja: '' }
-      : {
-          en: ` The judge chose the longer answer in ${percent(agreement.value)} of its decided verdicts (95 % ${percent(agreement.low)}–${percent(agreement.high)}; ${percent(agreementByChance)} if it saw no length).`,
-          ja: `判定の ${percent(agreement.value)} で長い方が選ばれました（95 % 区間 ${percent(agreement.low)}～${percent(agreement.high)}、長さを見ない判定なら ${percent(agreementByChance)}）。`,
-        };
-  const much = agreement !== null && agreement.low > (agreementByChance ?? 0.5);
-  return say(
-    much ? 'warn' : 'neutral',
-    `${model}: answers of ${own} characters, the opponent’s ${other}; longer in ${percent(longer.model)}.${told.en}${lc.en}`,
-    `${model}：回答の平均は ${own} 文字、相手は ${other} 文字。${percent(longer.model)} で相手より長い回答でした。${told.ja}${lc.ja}`,
-  );
+export function duelLengths({ model, winRate, ...told }: DuelResult): Sentence | null {
+  return lengthSentence({ en: model, ja: model }, winRate?.value ?? null, told, words.characters);
 }
 
 /** What the order of the two answers did; null where it was not tried. */

@@ -3,7 +3,7 @@ import type { ArmPair } from '../../evaluate/compare-arms.ts';
 import { dollars } from '../../judge/estimate.ts';
 import type { BenchmarkData } from '../../report/benchmark-data.ts';
 import {
-  lengthSentence,
+  duelLengths,
   noiseSentence,
   pairSentence,
   positionSentence,
@@ -47,7 +47,7 @@ function sentences(data: BenchmarkData): string[] {
   return [
     ...(stopped === null ? [] : [`Not all was judged: ${stopped}`]),
     ...pairs.map((pair) => pairSentence(pair, unit).en),
-    ...(duels?.models ?? []).flatMap((model) => lengthSentence(model)?.en ?? []),
+    ...(duels?.models ?? []).flatMap((model) => duelLengths(model)?.en ?? []),
     ...(duels?.models ?? []).flatMap((model) => positionSentence(model)?.en ?? []),
     ...(duels?.models ?? []).flatMap((model) => noiseSentence(model)?.en ?? []),
     ...(duels?.models ?? []).flatMap(({ model, lengthControlledError }) =>

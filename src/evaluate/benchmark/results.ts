@@ -1,13 +1,11 @@
-import { WinnowError } from '../../base/errors.ts';
+import { codePoints } from '../../base/code-points.ts';
 import type { Duel, DuelVerdict } from '../../judge/duel.ts';
 import { sameFamily } from '../../judge/family.ts';
 import type { TurnGrade } from '../../judge/grading-judge.ts';
 import { type JudgeNoise, judgeNoise } from '../../judge/judge-noise.ts';
 import { type PositionBias, positionBias } from '../../judge/position-bias.ts';
 import { type ArmPair, type ArmVerdict, type ArmWinRate, compareJudgedArms } from '../compare-arms.ts';
-import { lengthControlledWinRate } from '../length-controlled.ts';
-import { type LengthStory, lengthStory } from '../length-story.ts';
-import { codePoints } from './answer.ts';
+import { type WinLengths, winLengths } from '../win-lengths.ts';
 
 /** A model under test as a judge found it. */
 export interface JudgedModel {
@@ -20,7 +18,8 @@ export interface JudgedModel {
   readonly endedShare: number | null;
 }
 
-export interface DuelResult {
+/** Lengths are in characters. */
+export interface DuelResult extends WinLengths {
   readonly model: string;
   /** Verdicts, repeats counted. */
   readonly verdicts: number;
@@ -31,12 +30,6 @@ export interface DuelResult {
   readonly winRate: ArmWinRate['winRate'] | null;
   /** Ranks that the model may have; models that were not told apart share one. null without any verdict. */
   readonly rank: ArmWinRate['rank'] | null;
-  /** The win rate if all answers were as long as the opponent's, 0 … 1. */
-  readonly lengthControlled: { readonly winRate: number; readonly standardError: number | null } | null;
-  /** Why there is none. */
-  readonly lengthControlledError: string | null;
-  /** In characters. */
-  readonly lengths: LengthStory | null;
   readonly endedShare: number | null;
   /** Of duels judged in both orders; null where none was. */
   readonly position: Omit<PositionBias, 'firstShares'> | null;
@@ -76,8 +69,7 @@ export function duelResults(
       unanswered,
       winRate: rate?.winRate ?? null,
       rank: rate?.rank ?? null,
-      ...controlled(rows),
-      lengths: rows.length === 0 ? null : lengthStory(rows),
+      ...winLengths(rows),
       endedShare,
       position: position.duels === 0 ? null : bias,
       noise: judgeNoise(verdicts),
@@ -105,27 +97,6 @@ function lengthRows({ duels, verdicts }: JudgedModel) {
     const length = lengths.get(id);
     return win === null || length === undefined ? [] : [{ win, ...length, prompt: id }];
   });
-}
-
-/** A fit that cannot be made is told by its cause; the plain win rate stands. */
-function controlled(
-  rows: ReturnType<typeof lengthRows>,
-): Pick<DuelResult, 'lengthControlled' | 'lengthControlledError'> {
-  // Repeats of a question are not judgments of their own.
-  const byPrompt = new Map<string, (typeof rows)[number][]>();
-  for (const row of rows) byPrompt.set(row.prompt, [...(byPrompt.get(row.prompt) ?? []), row]);
-  const means = [...byPrompt.values()].map((own) => {
-    const { lengthModel, lengthOpponent } = own[0] as (typeof own)[number];
-    const share = own.reduce((sum, { win }) => sum + win, 0) / own.length;
-    return { share, lengthModel, lengthBaseline: lengthOpponent };
-  });
-  try {
-    const { winRate, standardError } = lengthControlledWinRate(means);
-    return { lengthControlled: { winRate, standardError }, lengthControlledError: null };
-  } catch (error) {
-    if (!(error instanceof WinnowError)) throw error;
-    return { lengthControlled: null, lengthControlledError: error.message };
-  }
 }
 
 /** A model under test as a judge graded it. */
