@@ -11,8 +11,9 @@ import { hubDataFile } from '../../model/hub-data.ts';
 import { answerQuestions, type EmbeddedModel } from '../../pipeline/answering.ts';
 import type { StageContext } from '../../pipeline/execute.ts';
 import { type Config, requireKey } from '../../run/config.ts';
+import { numberFlag, priceOf } from '../judge-connection.ts';
 import type { Progress } from '../progress.ts';
-import { type BenchmarkFlags, numberFlag, priceOf } from './flags.ts';
+import type { BenchmarkFlags } from './flags.ts';
 
 /** What the flow needs of its surroundings. */
 export interface Surroundings {
