@@ -282,7 +282,7 @@ describe('evaluate --benchmark', () => {
     expect(data.duels?.models[0]).toMatchObject({ model: 'lab/base-s', verdicts: 3, unanswered: 0 });
     expect(data.spending).toBeNull();
     const again = await evaluate(...flags, '--json');
-    expect(again.stderr).toContain('already done');
+    expect(again.stderr).toContain('all there already');
     expect(JSON.parse(again.stdout).duels).toEqual(data.duels);
   }, 120_000);
 
