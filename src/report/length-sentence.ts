@@ -3,6 +3,9 @@ import { count, fixed, percent } from './numbers.ts';
 import { type Sentence, say } from './sentences.ts';
 import type { Both } from './words.ts';
 
+/** So much of a win rate is worth a warning where equal lengths would take it away, or give it. */
+const MUCH = 0.05;
+
 /** How far length alone explains a win rate, lengths in `unit`; null without verdicts. */
 export function lengthSentence(
   name: Both,
@@ -27,9 +30,10 @@ export function lengthSentence(
           en: ` The judge chose the longer answer in ${percent(agreement.value)} of its decided verdicts (95 % ${percent(agreement.low)}–${percent(agreement.high)}; ${percent(agreementByChance)} if it saw no length).`,
           ja: `判定の ${percent(agreement.value)} で長い方が選ばれました（95 % 区間 ${percent(agreement.low)}～${percent(agreement.high)}、長さを見ない判定なら ${percent(agreementByChance)}）。`,
         };
-  const much = agreement !== null && agreement.low > (agreementByChance ?? 0.5);
+  const prefers = agreement !== null && agreement.low > (agreementByChance ?? 0.5);
+  const moves = lengthControlled !== null && Math.abs(lengthControlled.winRate - winRate) > MUCH;
   return say(
-    much ? 'warn' : 'neutral',
+    prefers || moves ? 'warn' : 'neutral',
     `${name.en}: answers of ${own} ${unit.en}, the opponent’s ${other}; longer in ${percent(longer.model)}.${told.en}${lc.en}`,
     `${name.ja}：回答の平均は ${own} ${unit.ja}、相手は ${other} ${unit.ja}。${percent(longer.model)} で相手より長い回答でした。${told.ja}${lc.ja}`,
   );

@@ -226,7 +226,9 @@ describe('length beside the win rate', () => {
   const arms = data.arms.map((arm) => (arm.name === 'selected' ? { ...arm, winLengths: told } : arm));
 
   test('a judge that takes the longer answer is warned of, with what is left at equal length', () => {
-    const sentence = verdict({ ...data, arms }).findings.find(({ en }) => en.includes('longer answer'));
+    const sentence = verdict({ ...data, arms }).findings.find(({ en }) =>
+      en.includes('chose the longer answer'),
+    );
     expect(sentence?.level).toBe('warn');
     expect(sentence?.en).toContain('The judge chose the longer answer in 100.0% of its decided verdicts');
     expect(sentence?.en).toMatch(/At equal length it would win \d+\.\d% instead of 67\.1%/);
