@@ -4,6 +4,7 @@ import { publishedValue } from './benchmark-published.ts';
 import { benchmarkTrust, benchmarkVerdicts } from './benchmark-verdict.ts';
 import { figure, findings, page } from './frame.ts';
 import { both, type Html, html } from './html.ts';
+import { lengthText } from './length-sentence.ts';
 import { count, fixed, MISSING, percent } from './numbers.ts';
 import { bilingual, type Chart, draw } from './plot.ts';
 import { type Sentence, say } from './sentences.ts';
@@ -30,10 +31,7 @@ ${findings(benchmarkVerdicts(data))}
 ${duels === null ? gradeTable(data) : duelTable(data)}
 <div class="charts">${charts(data).map(figure)}</div>
 </section>
-<section>
-<h2>${both({ en: 'How far the judge can be trusted', ja: '判定の信頼性' })}</h2>
-${findings(benchmarkTrust(data))}
-</section>
+${trustSection(data)}
 <section>
 <h2>${both({ en: 'How it was done', ja: '実施条件' })}</h2>
 ${findings(conditions(data))}
@@ -77,6 +75,15 @@ function table(names: readonly string[], columns: readonly Cells[]): Html {
 <tbody>${names.map((name, i) => html`<tr><th scope="row">${name}</th>${columns.map(({ cells }) => html`<td>${cells[i] ?? MISSING}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
+function trustSection(data: BenchmarkData): Html | null {
+  const told = benchmarkTrust(data);
+  if (told.length === 0) return null;
+  return html`<section>
+<h2>${both({ en: 'How far the judge can be trusted', ja: '判定の信頼性' })}</h2>
+${findings(told)}
+</section>`;
+}
+
 function duelTable({ duels, published }: BenchmarkData): Html {
   const models = duels?.models ?? [];
   const own = publishedValue(published);
@@ -112,7 +119,7 @@ function duelTable({ duels, published }: BenchmarkData): Html {
       cells: models.map(({ lengths }) =>
         lengths === null
           ? MISSING
-          : `${count(lengths.meanLength.model)} / ${count(lengths.meanLength.opponent)}`,
+          : `${lengthText(lengths.meanLength.model)} / ${lengthText(lengths.meanLength.opponent)}`,
       ),
     },
     { heading: { en: 'Ended', ja: '完結率' }, cells: models.map(({ endedShare }) => percent(endedShare)) },

@@ -5,9 +5,17 @@ import { count, fixed, percent, signed } from './numbers.ts';
 import { type Sentence, say } from './sentences.ts';
 import { words } from './words.ts';
 
-/** What a difference between two models shows. `rating`: as it stands; `points`: of a share. */
+/** The better one first. */
+function ahead(pair: ArmPair): ArmPair {
+  const { a, b, difference } = pair;
+  if (difference.value >= 0) return pair;
+  const turned = { value: -difference.value, low: -difference.high, high: -difference.low };
+  return { ...pair, a: b, b: a, difference: turned };
+}
+
+/** What a difference between two models shows, the better one first. `rating`: as it stands; `points`: of a share. */
 export function pairSentence(pair: ArmPair, unit: 'points' | 'rating'): Sentence {
-  const { a, b, difference, n, adjustedP, judgeNoise, separated } = pair;
+  const { a, b, difference, n, adjustedP, judgeNoise, separated } = ahead(pair);
   const scaled = (value: number) => (unit === 'points' ? signed(100 * value, 1) : signed(value, 2));
   const units = unit === 'points' ? { en: ' points', ja: ' ポイント' } : { en: '', ja: '' };
   const range = `${scaled(difference.low)} … ${scaled(difference.high)}`;
@@ -18,8 +26,8 @@ export function pairSentence(pair: ArmPair, unit: 'points' | 'rating'): Sentence
   if (separated)
     return say(
       'neutral',
-      `${a} − ${b}: ${numbers}: ${difference.value > 0 ? a : b} is better.`,
-      `${a} − ${b}：${numbersJa}。${difference.value > 0 ? a : b} が優れています。`,
+      `${a} − ${b}: ${numbers}: ${a} is better.`,
+      `${a} − ${b}：${numbersJa}。${a} が優れています。`,
     );
   return inside
     ? say(

@@ -15,7 +15,7 @@ export function lengthSentence(
 ): Sentence | null {
   if (lengths === null || winRate === null) return null;
   const { meanLength, longer, agreement, agreementByChance } = lengths;
-  const [own, other] = [short(meanLength.model), short(meanLength.opponent)];
+  const [own, other] = [lengthText(meanLength.model), lengthText(meanLength.opponent)];
   const lc =
     lengthControlled === null
       ? { en: '', ja: '' }
@@ -40,6 +40,6 @@ export function lengthSentence(
 }
 
 /** Lengths of a few are told to the tenth. */
-function short(length: number): string {
+export function lengthText(length: number): string {
   return length < 100 ? fixed(length, 1) : count(length);
 }

@@ -3,6 +3,7 @@ import { dollars } from '../../judge/estimate.ts';
 import type { BenchmarkData } from '../../report/benchmark-data.ts';
 import { publishedValue } from '../../report/benchmark-published.ts';
 import { benchmarkTrust, benchmarkVerdicts } from '../../report/benchmark-verdict.ts';
+import { lengthText } from '../../report/length-sentence.ts';
 import { count, fixed, percent } from '../../report/numbers.ts';
 import { csvTable, type TextColumn, textTable } from '../columns.ts';
 
@@ -78,7 +79,7 @@ function duelColumns({ published }: BenchmarkData): readonly TextColumn<DuelResu
       show: ({ lengths }) =>
         lengths === null
           ? null
-          : `${count(lengths.meanLength.model)} / ${count(lengths.meanLength.opponent)}`,
+          : `${lengthText(lengths.meanLength.model)} / ${lengthText(lengths.meanLength.opponent)}`,
       value: ({ lengths }) => lengths?.meanLength.model ?? null,
     },
     hidden('meanLengthOpponentChars', ({ lengths }) => lengths?.meanLength.opponent),
