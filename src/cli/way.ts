@@ -125,7 +125,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     // Charts take longer to load than all else together: not every verb and every worker should wait for them.
     const { renderReport } = await import('../report/page.ts');
     writeJson(join(config.out, 'report.json'), data);
-    writeFileAtomic(join(config.out, 'report.html'), renderReport(data));
+    writeFileAtomic(join(config.out, 'report.html'), renderReport(data, config.language));
     return data;
   });
   const outcome = () => (plan === null ? null : planOutcome(plan, costs, config.out));

@@ -2,7 +2,7 @@ import * as Plot from '@observablehq/plot';
 import type { BenchmarkData } from './benchmark-data.ts';
 import { publishedValue } from './benchmark-published.ts';
 import { benchmarkTrust, benchmarkVerdicts } from './benchmark-verdict.ts';
-import { figure, findings, page } from './frame.ts';
+import { figure, findings, page, type ShownFirst } from './frame.ts';
 import { both, type Html, html } from './html.ts';
 import { lengthText } from './length-sentence.ts';
 import { count, fixed, MISSING, percent } from './numbers.ts';
@@ -11,7 +11,7 @@ import { type Sentence, say } from './sentences.ts';
 import type { Both } from './words.ts';
 
 /** A benchmark's result as one HTML file in English and Japanese. */
-export function renderBenchmark(data: BenchmarkData): string {
+export function renderBenchmark(data: BenchmarkData, language: ShownFirst = 'auto'): string {
   const { benchmark, judge, opponent, duels } = data;
   const against = (word: string) => (opponent === null ? '' : ` ${word} ${opponent}`);
   const frame = {
@@ -21,6 +21,7 @@ export function renderBenchmark(data: BenchmarkData): string {
       en: `${count(benchmark.questions)} questions of ${benchmark.file}, judged by ${judge.name}${against('against')}`,
       ja: `${benchmark.file} の質問 ${count(benchmark.questions)} 件、判定 ${judge.name}${against('相手')}`,
     },
+    language,
   };
   const main = html`<section class="verdict neutral">
 <h2>${both({ en: 'What it says', ja: 'わかったこと' })}</h2>

@@ -95,7 +95,7 @@ export async function evaluateBenchmark(flags: BenchmarkFlags, outside: Outside)
       const published = await publishedForm(folder, around, data);
       const whole: BenchmarkData = { ...data, published };
       writeJson(join(folder, 'evaluation.json'), whole);
-      writeFileAtomic(join(folder, 'evaluation.html'), renderBenchmark(whole));
+      writeFileAtomic(join(folder, 'evaluation.html'), renderBenchmark(whole, config.language));
       progress.close();
       outside.print(said(flags, whole, folder));
       if (judged.stopped?.error) throw judged.stopped.error;
