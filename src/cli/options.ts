@@ -29,7 +29,8 @@ const KEY_FLAGS = [
   ['--out <dir>', 'out', 'run folder: made, or continued (default: winnow-run)'],
   ['--seed <n>', 'seed', 'seed of all randomness (default: 42)'],
   ['--keep <fraction>', 'selection.keepFraction', 'share of the pairs to keep, or auto (default: 0.5)'],
-  ['--direction <name>', 'selection.direction', 'easiest, hardest or random (default: easiest)'],
+  ['--direction <name>', 'selection.direction', 'easiest, hardest, middle or random (default: easiest)'],
+  ['--band <low,high>', 'selection.band', 'quantiles of difficulty between which all pairs are kept'],
   [
     '--within <strata>',
     'selection.within',

@@ -8,6 +8,7 @@ import { reportText } from '../report/text.ts';
 import type { Language } from '../report/words.ts';
 import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
+import { selectedBy } from '../select/ledger.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
 import type { Outside } from './outside.ts';
@@ -137,7 +138,7 @@ async function scoreVerb(way: Way): Promise<Said> {
     out: way.config.out,
   };
   const text = [
-    `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${nominalShare(way.config)})`,
+    `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${fixedShare(nominalShare(await way.prepared()))})`,
     `${difficulties.length} pairs scored; difficulty (nats): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2`,
     ...(profile.suspicions === null ? [] : [suspicionLine(profile.suspicions)]),
     outlookSentence(outlook).en,
@@ -153,13 +154,15 @@ function suspicionLine({ learned, unclear, against }: Readonly<Record<Suspicion,
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept, threshold, options, auto } = await way.selected();
+  const { kept, threshold, options, auto, spent } = await way.selected();
   const total = (await way.scored()).difficulties.length;
   const { direction, within } = way.config.selection;
-  const { keepFraction } = options;
+  const { keepFraction, band, budget } = options;
   const data = {
     keepFraction,
     direction,
+    ...(band === undefined ? {} : { band }),
+    ...(budget === undefined ? {} : { budget: { ...budget, spent } }),
     ...(auto === null ? {} : { auto }),
     ...(within === 'none' ? {} : { within }),
     kept: kept.length,
@@ -167,9 +170,14 @@ async function selectVerb(way: Way): Promise<Said> {
     threshold,
     out: way.config.out,
   };
+  const share = [
+    ...(band === undefined && budget === undefined ? [] : [selectedBy(options)]),
+    ...(spent === null || budget?.unit === 'pairs' ? [] : [`${Number(spent.toPrecision(6))} spent`]),
+    `keep fraction ${Number(keepFraction.toFixed(4))}`,
+  ].join(', ');
   const text = [
     ...(auto === null ? [] : [autoLine(auto)]),
-    `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
+    `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, ${share}; difficulty up to ${threshold.toFixed(4)} nats)`,
     `${way.config.out}/selection: selected.jsonl, ledger.jsonl, receipt.json`,
   ].join('\n');
   return { data, text };
@@ -216,6 +224,10 @@ async function reportVerb(way: Way): Promise<Said> {
 
 function langOf({ config: { language } }: Way): { readonly lang: Language } {
   return { lang: language === 'ja' ? 'ja' : 'en' };
+}
+
+function fixedShare(share: number): number {
+  return Number(share.toFixed(3));
 }
 
 function number(value: number | null): string {

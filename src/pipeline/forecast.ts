@@ -82,10 +82,11 @@ const TOGETHER = 32;
 
 /** The stages of `stages.ts` and `learning-rate.ts`, and what their units take. */
 export function plannedStages(
-  { config, checkpoint, pool, heldOut, prompts, tuningPrompts, rewardPromptTokens }: Prepared,
+  prepared: Prepared,
   hyper: Pick<Hyper, 'batchSize' | 'epochs'>,
   { rates, work, judged, rewardWork }: Forecast,
 ): PlannedStage[] {
+  const { config, checkpoint, pool, heldOut, prompts, tuningPrompts, rewardPromptTokens } = prepared;
   const poolPairs = pool.map(({ tokens }) => tokens);
   const heldOutPairs = heldOut.map(({ tokens }) => tokens);
   const inPool = work.scoring(poolPairs);
@@ -171,7 +172,7 @@ export function plannedStages(
   };
   const auto = config.selection.keepFraction === 'auto';
   // Which share will be chosen is not known: as much as all pairs is the safe side.
-  const keepFraction = auto ? 1 : nominalShare(config);
+  const keepFraction = auto ? 1 : nominalShare(prepared);
   const shares = auto ? [...AUTO_SHARES, 1] : [];
   const tried = shares.flatMap((share) =>
     repeat(

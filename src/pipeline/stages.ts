@@ -16,17 +16,17 @@ import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
+import { costOf } from '../select/budget.ts';
 import { type KeepOptions, keep } from '../select/keep.ts';
 import { ledger } from '../select/ledger.ts';
-import { firstWithin } from '../select/quota.ts';
 import { strataCounts } from '../select/strata.ts';
 import { totalSteps } from '../train/optimise.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
 import { judgeAnswers, needRewardMemory } from './judging.ts';
-import { keepShare, nominalShare } from './keep-share.ts';
+import { keepShare, keptOfOrder, nominalShare } from './keep-share.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
-import { generationInputs, lengthsOf, type Prepared, readUsable } from './prepare.ts';
+import { generationInputs, lengthsOf, type Prepared, pairTokensOf, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
@@ -51,6 +51,8 @@ export interface Selected {
   readonly kept: readonly DifficultyRow[];
   /** Largest difficulty kept. */
   readonly threshold: number;
+  /** What the kept pairs cost, in the unit of the budget; null without one. */
+  readonly spent: number | null;
   readonly costs: readonly StageCost[];
 }
 
@@ -84,7 +86,7 @@ export interface Evaluated {
 
 /** Reference log-probabilities, learning rate, cross-fit; writes `scores.jsonl`, `difficulty.jsonl`, `reliability.json`. */
 export async function score(prepared: Prepared, context: StageContext): Promise<Scored> {
-  const { config, base, pool, strata } = prepared;
+  const { config, base, pool } = prepared;
   needMemory(config, runMemory(prepared));
   if (prepared.rewardModel !== null) needRewardMemory(prepared, prepared.rewardModel);
   const costs: StageCost[] = [];
@@ -143,8 +145,8 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
   const difficulties = aggregate(scores);
   const agreement = reliability(scores, {
     beta: hyper.beta,
-    keepFraction: nominalShare(config),
-    kept: (order, count) => firstWithin(order, count, strata),
+    keepFraction: nominalShare(prepared),
+    kept: keptOfOrder(prepared),
   });
   writeJsonLines(join(context.runDir, 'scores.jsonl'), scores);
   writeJsonLines(join(context.runDir, 'difficulty.jsonl'), difficulties);
@@ -166,7 +168,8 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
   const { config, heldOut, refused, base, source, strata } = prepared;
   const costs: StageCost[] = [];
   const { options, auto } = await keepShare(prepared, scored, context, costs);
-  const kept = keep(scored.difficulties, options, strata);
+  const tokens = pairTokensOf(prepared.pool);
+  const kept = keep(scored.difficulties, options, strata, tokens);
   const threshold = kept.reduce(
     (most, { difficulty }) => Math.max(most, difficulty),
     Number.NEGATIVE_INFINITY,
@@ -174,6 +177,7 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
   const folder = join(context.runDir, 'selection');
   mkdirSync(folder, { recursive: true });
   const keptIds = kept.map(({ id }) => id);
+  const spent = options.budget === undefined ? null : costOf(options.budget, keptIds, tokens);
   const pairs = readUsable(context.runDir, keptIds);
   writeJsonLines(
     join(folder, 'selected.jsonl'),
@@ -196,6 +200,7 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
     difficulty: { ...config.difficulty, scores: hashOfList(scored.scores as unknown as Json[]) },
     selection: {
       ...options,
+      ...(options.budget === undefined ? {} : { budget: { ...options.budget, spent } }),
       ...(auto === null ? {} : { auto }),
       // Of each stratum how many pairs there were, and how many were kept.
       ...(strata === null ? {} : { within: config.selection.within, strata: strataCounts(strata, keptIds) }),
@@ -207,7 +212,7 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
     /** SHA-256 of the kept ids in training order, one a line. */
     keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
   });
-  return { options, auto, kept, threshold, costs };
+  return { options, auto, kept, threshold, spent, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
@@ -219,7 +224,12 @@ export async function train(
 ): Promise<Trained> {
   const { config, base, pool, strata } = prepared;
   const costs: StageCost[] = [];
-  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata };
+  const input = {
+    difficulties: scored.difficulties,
+    lengths: lengthsOf(pool),
+    strata,
+    tokens: pairTokensOf(pool),
+  };
   const plans = config.arms.flatMap((name: ArmName) =>
     Array.from({ length: config.trainingSeeds }, (_, i) =>
       planArm(name, input, selected.options, config.seed + i),

@@ -111,6 +111,7 @@ export function assemble(results: Results): ReportData {
       dropped: pool.length - selected.kept.length,
       direction: config.selection.direction,
       ...(config.selection.within === 'none' ? {} : { within: config.selection.within }),
+      ...selectedBy(selected),
       threshold: selected.threshold,
       lengths: { pool: meanLengths(pool), kept: meanLengths(kept) },
     },
@@ -118,6 +119,18 @@ export function assemble(results: Results): ReportData {
     arms: [startResult(start, evaluated, config.seed), ...armResults(results, outcomes)],
     comparisons: comparisons(outcomes, config.seed),
     notes: [...prepared.notes, ...cutNote(evaluated.promptsCut)],
+  };
+}
+
+function selectedBy({
+  options: { band, budget },
+  spent,
+}: Selected): Pick<ReportData['selection'], 'band' | 'budget'> {
+  return {
+    ...(band === undefined ? {} : { band }),
+    ...(budget === undefined || spent === null
+      ? {}
+      : { budget: { unit: budget.unit, most: budget.most, spent } }),
   };
 }
 

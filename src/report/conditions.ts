@@ -51,12 +51,21 @@ function dataTable(report: ReportData): Html {
     [word('scoring'), both(scoring)],
     [word('keepFraction'), html`${keepPercent(selection.keepFraction)}`],
     ...(selection.auto === undefined ? [] : [[word('keptBy'), both(words.tuningPrompts)] as const]),
+    ...(selection.band === undefined
+      ? []
+      : [[word('band'), html`${selection.band.map(keepPercent).join(' – ')}`] as const]),
+    ...(selection.budget === undefined ? [] : [budgetRow(selection.budget)]),
     [word('direction'), both(term(selection.direction))],
     ...(selection.within === undefined ? [] : [[word('within'), both(term(selection.within))] as const]),
     [word('keptPairs'), html`${count(selection.kept)} / ${count(selection.kept + selection.dropped)}`],
     [word('seed'), html`${String(seed)}`],
     [word('version'), html`${version}`],
   ]);
+}
+
+function budgetRow({ unit, most, spent }: NonNullable<ReportData['selection']['budget']>): Row {
+  const shown = (value: number) => (unit === 'money' ? fixed(value, 2) : count(value));
+  return [word('budget'), html`${shown(spent)} / ${shown(most)} ${both(words[unit])}`];
 }
 
 function refusedTable({ pairs }: ReportData): Html | null {

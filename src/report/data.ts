@@ -70,6 +70,14 @@ export interface ReportData {
     readonly direction: string;
     /** Strata of which each keeps the same share: `length`, or `meta.` and a field; left out where all pairs are one. */
     readonly within?: string;
+    /** Quantiles of difficulty between which pairs were kept; left out where there was no band. */
+    readonly band?: readonly [number, number];
+    /** What the kept pairs were paid from; left out where a share or a band decided. */
+    readonly budget?: {
+      readonly unit: 'pairs' | 'tokens' | 'money';
+      readonly most: number;
+      readonly spent: number;
+    };
     /** Largest difficulty kept. */
     readonly threshold: number;
     /** Mean completion length in tokens, before and after selection. */
@@ -128,6 +136,6 @@ export interface Comparison {
 }
 
 /** Whether one value of the difficulty parts kept from not kept: only where the easiest of all pairs are kept. */
-export function hasOneCut({ direction, within }: ReportData['selection']): boolean {
-  return direction === 'easiest' && within === undefined;
+export function hasOneCut({ direction, within, band }: ReportData['selection']): boolean {
+  return direction === 'easiest' && within === undefined && band === undefined;
 }

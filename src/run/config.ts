@@ -4,6 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { inputError, type WinnowError } from '../base/errors.ts';
 import { isHubId } from '../base/hub-id.ts';
+import { checkSelection } from './checks.ts';
 import { type Config, configSchema } from './schema.ts';
 import { type Place, readSource, type Section, type Source } from './source.ts';
 import { configKeys, nearestKey, type SchemaNode, typeInWords } from './words.ts';
@@ -36,6 +37,9 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
   const config = checked.data;
   const text = promptLength(config, values, source);
   checkJudge(config, source, given);
+  const placeOf = (key: string) =>
+    given.has(key) ? { file: 'command line' } : source.placeOf(key.split('.'));
+  checkSelection(config, placeOf);
   checkLossAlpha(
     config,
     given.has('training.lossAlpha') ? { file: 'command line' } : source.placeOf(['training', 'lossAlpha']),
