@@ -36,6 +36,8 @@ const KEY_FLAGS = [
     'selection.within',
     'keep the same share of each: none (default), length or meta.FIELD',
   ],
+  ['--scorer <name>', 'difficulty.scorer', 'what orders the pairs (default: validation-loss)'],
+  ['--scores-file <path>', 'difficulty.scoresFile', 'file of scores or run folder, for --scorer file'],
   ['--folds <k>', 'difficulty.folds', 'parts of the cross-fit (default: 2)'],
   ['--seeds <r>', 'difficulty.seeds', 'repeats of the cross-fit (default: 1; the paper: 3)'],
   ['--checkpoints <c>', 'difficulty.checkpoints', 'evaluations of a scoring run (default: 1, at its end)'],

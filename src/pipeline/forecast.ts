@@ -1,3 +1,4 @@
+import { SCORERS } from '../difficulty/scorers.ts';
 import { AUTO_SHARES } from '../select/auto-keep.ts';
 import { rewardsStage } from './judging.ts';
 import { nominalShare } from './keep-share.ts';
@@ -92,7 +93,8 @@ export function plannedStages(
   const inPool = work.scoring(poolPairs);
   const inHeldOut = work.scoring(heldOutPairs);
   const epoch = work.epoch(poolPairs, hyper.batchSize);
-  const { folds, seeds, checkpoints, precision } = config.difficulty;
+  const { folds, seeds, checkpoints, precision, scorer } = config.difficulty;
+  const needsRuns = SCORERS[scorer].needs === 'scoring-runs';
   const { overhead } = rates.busy;
   const score = (probe: Probe, amount: number) =>
     overhead + probe.startScore + (amount * probe.score) / rates.scoring;
@@ -196,7 +198,9 @@ export function plannedStages(
       ? [search(rewardsStage('Choosing the learning rate'), reward(rewardPromptTokens.tuning), 1)]
       : []),
     // One of the scoring runs is that of the rate which was chosen, unless rates were told apart by answers.
-    stage('Scoring runs', [repeat(folds * seeds - (searches && !byWinRate ? 1 : 0), scoringRun)]),
+    stage('Scoring runs', [
+      repeat(needsRuns ? folds * seeds - (searches && !byWinRate ? 1 : 0) : 0, scoringRun),
+    ]),
     ...(auto ? [stage('Choosing the keep fraction', [[asked, ...tried]])] : []),
     ...(auto && rewardWork !== null
       ? [

@@ -66,17 +66,19 @@ function budgetOf({ selection, training: { epochs } }: Config): Budget | undefin
   return money === null ? undefined : { unit: 'money', most: money, each: epochs * price };
 }
 
-/** What was scored, as far as it decides a selection. */
-interface Scored {
+/** What was scored, as far as it decides a selection; and what trainings need, for `auto` alone. */
+interface ScoredShare {
   readonly difficulties: readonly DifficultyRow[];
-  readonly hyper: Hyper;
-  readonly reference: UnitResult;
+  readonly hyper?: Hyper;
+  readonly reference?: UnitResult;
 }
+
+type Scored = Required<ScoredShare>;
 
 /** The share to keep: the one configured, or chosen by trainings of every share on the tuning prompts. */
 export async function keepShare(
   prepared: Prepared,
-  scored: Scored,
+  scored: ScoredShare,
   context: StageContext,
   costs: StageCost[],
 ): Promise<{ readonly options: KeepOptions; readonly auto: AutoKeep | null }> {
@@ -89,7 +91,10 @@ export async function keepShare(
     const kept = keep(difficulties, given, strata, pairTokensOf(pool));
     return { options: { ...given, keepFraction: kept.length / difficulties.length }, auto: null };
   }
-  const auto = await tryShares(prepared, scored, context, options, costs);
+  const { hyper, reference } = scored;
+  if (hyper === undefined || reference === undefined) throw new Error('a share is chosen by trainings');
+  const ready = { difficulties, hyper, reference };
+  const auto = await tryShares(prepared, ready, context, options, costs);
   return { options: options(auto.keepFraction), auto };
 }
 

@@ -1,6 +1,7 @@
 import type { ReportData } from './data.ts';
 import { both, type Html, html, word } from './html.ts';
 import { count, duration, fixed, keepPercent, MISSING, percent, scientific } from './numbers.ts';
+import { isMeasuredOnce, scorerName } from './scorer.ts';
 import { type Both, judgeName, term, type Word, words } from './words.ts';
 
 /** How the run was made: learning rates, hyper-parameters, data, time, version, command, notes. */
@@ -30,6 +31,7 @@ function table(title: Word, rows: readonly Row[]): Html {
 
 function dataTable(report: ReportData): Html {
   const { model, data, pairs, difficulty, selection, judge, version, seed } = report;
+  const scorer = scorerName(report);
   const scoring: Both = {
     en: `${difficulty.folds} parts × ${difficulty.seeds} seeds × ${difficulty.checkpoints} checkpoints`,
     ja: `${difficulty.folds} 分割 × ${difficulty.seeds} シード × ${difficulty.checkpoints} チェックポイント`,
@@ -48,7 +50,8 @@ function dataTable(report: ReportData): Html {
     [word('poolPairs'), html`${count(pairs.pool)}`],
     [word('heldOutPairs'), html`${count(pairs.heldOut)}`],
     [word('promptsCut'), html`${count(pairs.promptsCut)}`],
-    [word('scoring'), both(scoring)],
+    ...(scorer === null ? [] : [[word('scorer'), both(scorer)] as const]),
+    ...(scorer !== null && isMeasuredOnce(report) ? [] : [[word('scoring'), both(scoring)] as const]),
     [word('keepFraction'), html`${keepPercent(selection.keepFraction)}`],
     ...(selection.auto === undefined ? [] : [[word('keptBy'), both(words.tuningPrompts)] as const]),
     ...(selection.band === undefined

@@ -46,3 +46,47 @@ export function checkSelection(
       'Leave one of them out',
     );
 }
+
+/** A scorer has what it needs, and nothing that means nothing to it. */
+export function checkScorer(
+  { difficulty }: Pick<Config, 'difficulty'>,
+  placeOf: (key: string) => Place,
+): void {
+  const { scorer, first, scoresFile, checkpoints } = difficulty;
+  const fault = (name: string, what: string, got: unknown, need: string, remedy: string) => {
+    const key = `difficulty.${name}`;
+    return inputError('config-value', what, { ...placeOf(key), key, need, got, remedy });
+  };
+  if ((scorer === 'file') !== (scoresFile !== null))
+    throw scorer === 'file'
+      ? fault(
+          'scoresFile',
+          'the scorer file needs a file',
+          null,
+          'a file of scores or a run folder',
+          'Name it',
+        )
+      : fault(
+          'scoresFile',
+          `a file of scores means nothing to the scorer ${scorer}`,
+          scoresFile,
+          'null',
+          'Leave it out, or set difficulty.scorer: file',
+        );
+  if (scorer === 'validation-loss' && first !== 'default')
+    throw fault(
+      'first',
+      'a low loss is easy',
+      first,
+      'default',
+      'Leave it out; selection.direction: hardest keeps the other end',
+    );
+  if (scorer === 'learned-step' && checkpoints < 2)
+    throw fault(
+      'checkpoints',
+      'a learned step needs points of the training at which it is looked for',
+      checkpoints,
+      'at least 2, better 10',
+      'Set difficulty.checkpoints',
+    );
+}

@@ -139,6 +139,48 @@ const training = z.strictObject({
 });
 
 const difficulty = z.strictObject({
+  scorer: z
+    .enum([
+      'validation-loss',
+      'learned-step',
+      'implicit-margin',
+      'perplexity-chosen',
+      'perplexity-gap',
+      'length',
+      'length-gap',
+      'rating-margin',
+      'file',
+    ])
+    .default('validation-loss')
+    .describe(
+      'What orders the pairs: docs/scorers.md. validation-loss, the default, is the paper’s; learned-step and implicit-margin come from the same scoring runs; perplexity-chosen and perplexity-gap take one pass of the start model; length, length-gap, rating-margin (columns of the data) and file (scores of a file or another run) take none.',
+    ),
+  first: z
+    .enum(['default', 'smallest', 'largest'])
+    .default('default')
+    .describe(
+      'Which end of the scorer’s own values counts as easy. default: the smallest; of implicit-margin and rating-margin the largest. Means nothing to validation-loss: selection.direction is its other end.',
+    ),
+  learnedMargin: z
+    .number()
+    .gt(0)
+    .default(0.4)
+    .describe('Margin from which on a pair counts as learned, for learned-step. δ of the paper (Eq. 2).'),
+  ratings: z
+    .array(z.string().min(1))
+    .length(2)
+    .default(['score_chosen', 'score_rejected'])
+    .describe(
+      'Columns of the data with the ratings of chosen and rejected, for rating-margin. The names that UltraFeedback’s pairs have.',
+    ),
+  scoresFile: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'File of scores or run folder for the scorer file: difficulty.jsonl, scores.jsonl, or CSV (docs/scorers.md). Joined by id, by the column prompt_id of the data, or by row.',
+    ),
   folds: z
     .int()
     .min(2)
