@@ -1,9 +1,17 @@
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { inputError } from '../base/errors.ts';
 import { compareScores, type ScoreComparison } from '../difficulty/compare-scores.ts';
 import { readScoreFile, type ScoreFile } from '../difficulty/score-files.ts';
+import { STAND_IN_BASIS, type StandIn, standIn } from '../difficulty/stand-in.ts';
+import { nominalShare } from '../pipeline/keep-share.ts';
+import { SURROGATE_FILE, surrogate } from '../pipeline/surrogate.ts';
 import { fixed, percent } from '../report/numbers.ts';
+import { openRun } from '../run/folder.ts';
+import type { Interval } from '../stats/interval.ts';
+import { configOf, withTalkFlags } from './options.ts';
 import type { Outside } from './outside.ts';
+import { travel } from './verbs.ts';
 
 interface CompareFlags {
   readonly at: string;
@@ -41,6 +49,112 @@ export function addScores(program: Command, outside: Outside): void {
           : compareText(compared, fileA, fileB),
       );
     });
+  addTransfer(scores, outside);
+  addSurrogate(scores, outside);
+}
+
+interface TransferFlags {
+  readonly at: string;
+  readonly json?: boolean;
+}
+
+function addTransfer(scores: Command, outside: Outside): void {
+  scores
+    .command('transfer')
+    .description(
+      'whether a small model’s scores may stand in for a large one’s, by a sample that both have scored',
+    )
+    .argument('<small>', 'scores by the small model, of all pairs: as of scores compare')
+    .argument('<large-sample>', 'scores by the large model, of a random sample of the same pairs')
+    .option('--at <share>', 'share of the pairs that is to be kept', '0.5')
+    .option('--json', 'data as JSON on stdout')
+    .action(async (small: string, large: string, flags: TransferFlags) => {
+      const [at] = sharesOf(flags.at);
+      const files = [await readScoreFile(small), await readScoreFile(large)] as const;
+      const found = standIn(...files, at);
+      const data = { ...found, basis: STAND_IN_BASIS, small: describe(files[0]), large: describe(files[1]) };
+      outside.print(
+        flags.json === true
+          ? `${JSON.stringify(data, null, 2)}\n`
+          : [
+              `Small: ${small} (${files[0].from}, ${files[0].scores.size} scores)`,
+              `Large: ${large} (${files[1].from}, ${files[1].scores.size} scores)`,
+              ...standInLines(found, 'the small model', 'the large model'),
+              found.use === 'yes'
+                ? `Then: difficulty.scorer: file, difficulty.scoresFile: ${small}`
+                : 'Then: score with the large model itself',
+              '',
+            ].join('\n'),
+      );
+    });
+}
+
+interface SurrogateFlags {
+  readonly out: string;
+  readonly share: string;
+  readonly at?: string;
+  readonly scores?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+function addSurrogate(scores: Command, outside: Outside): void {
+  const command = scores
+    .command('surrogate')
+    .description(
+      'learn difficulty from lengths, log-probabilities and tokens, and tell whether that may be used',
+    )
+    .requiredOption('--out <dir>', 'run folder with the pairs')
+    .option('--share <share>', 'share of the scored pairs to learn from; the others test', '0.2')
+    .option('--at <share>', 'share of the pairs that is to be kept (default: the run’s)')
+    .option('--scores <path>', 'scores of some of the pairs (default: the run’s own)');
+  withTalkFlags(command).action(async (flags: SurrogateFlags) => {
+    const [share] = sharesOf(flags.share);
+    openRun(flags.out, { create: false });
+    const config = configOf({ out: flags.out });
+    const json = flags.json === true;
+    const quiet = flags.quiet === true;
+    await travel(config, { json, quiet }, outside, async (way) => {
+      const prepared = await way.prepared();
+      const at = flags.at === undefined ? nominalShare(prepared) : sharesOf(flags.at)[0];
+      const source = flags.scores ?? null;
+      const options = { share, at, seed: config.seed, scores: source };
+      const { predicted, ...found } = await surrogate(prepared, way.context, options);
+      const file = join(config.out, SURROGATE_FILE);
+      const text = [
+        `Learned from ${found.learned} scored pairs, tested on ${found.tested} others (${found.features} features, penalty ${found.lambda})`,
+        ...standInLines(found.test, 'the surrogate', 'the scores'),
+        `${file}: predicted difficulty of ${predicted.length} pairs`,
+        found.test.use === 'yes'
+          ? `Then: difficulty.scorer: file, difficulty.scoresFile: ${file}`
+          : 'Then: score all pairs; the predictions are no selection',
+      ].join('\n');
+      return { data: { ...found, basis: STAND_IN_BASIS, pairs: predicted.length, file }, text };
+    });
+  });
+}
+
+const USE = {
+  yes: 'may be used',
+  'more-pairs': 'cannot be told: the interval is too wide, so score more pairs by both',
+  no: 'should not be used',
+} as const;
+
+function standInLines(found: StandIn, other: string, own: string): string[] {
+  const { n, at, spearman: rho, overlap, easyFoundHard, easyAboveLn2, use, least } = found;
+  const share = (one: Interval | null) =>
+    one === null
+      ? 'not known'
+      : `${percent(one.value)} (95 % interval ${percent(one.low)} to ${percent(one.high)})`;
+  return [
+    rho === null
+      ? `${n} pairs in both; Spearman: not defined, as all scores of one side are equal`
+      : `${n} pairs in both; Spearman ${fixed(rho.value, 3)} (95 % interval ${fixed(rho.low, 3)} to ${fixed(rho.high, 3)})`,
+    `Easiest ${percent(at)} by ${other}: ${share(overlap)} are among the easiest by ${own}; by chance ${percent(at)}`,
+    `of them ${share(easyFoundHard)} are among the hardest fifth by ${own}; by chance 20.0%`,
+    `of them ${percent(easyAboveLn2.easiest)} are above ln 2 by ${own}; of all pairs ${percent(easyAboveLn2.all)}`,
+    `${other[0]?.toUpperCase()}${other.slice(1)} ${USE[use]} (rule: the whole interval at ${least} or above). ${STAND_IN_BASIS}`,
+  ];
 }
 
 /** One share for both, or two with a comma. */

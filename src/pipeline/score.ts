@@ -143,7 +143,7 @@ interface RunInput {
 }
 
 /** The reference pass of training, and in another precision that of scoring. */
-async function referencePasses(
+export async function referencePasses(
   prepared: Prepared,
   context: StageContext,
   costs: StageCost[],
