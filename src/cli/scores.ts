@@ -124,6 +124,11 @@ function addSurrogate(scores: Command, outside: Outside): void {
       const text = [
         `Learned from ${found.learned} scored pairs, tested on ${found.tested} others (${found.features} features, penalty ${found.lambda})`,
         ...standInLines(found.test, 'the surrogate', 'the scores'),
+        ...(found.ceiling === null
+          ? []
+          : [
+              `The scores are noisy themselves: with their mean over seeds even a perfect order would agree by about ${fixed(found.ceiling, 2)}`,
+            ]),
         `${file}: predicted difficulty of ${predicted.length} pairs`,
         found.test.use === 'yes'
           ? `Then: difficulty.scorer: file, difficulty.scoresFile: ${file}`

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { writeJsonLines } from '../base/json.ts';
+import { readJson, writeJsonLines } from '../base/json.ts';
 import { ranked } from '../difficulty/aggregate.ts';
+import type { Reliability } from '../difficulty/reliability.ts';
 import { readScoreFile } from '../difficulty/score-files.ts';
 import { learnSurrogate, type Surrogate, type SurrogateOptions } from '../difficulty/surrogate.ts';
 import { resultFile } from '../run/done.ts';
+import { spearmanBrown } from '../stats/correlation.ts';
 import type { StageContext } from './execute.ts';
 import { readReference } from './inputs.ts';
 import { type Prepared, readUsable } from './prepare.ts';
@@ -24,7 +26,7 @@ export async function surrogate(
   prepared: Prepared,
   context: StageContext,
   options: SurrogateOptions & { readonly scores: string | null },
-): Promise<Surrogate> {
+): Promise<Surrogate & { readonly ceiling: number | null }> {
   const { runDir } = context;
   const own = join(runDir, 'difficulty.jsonl');
   if (options.scores === null && !existsSync(own))
@@ -57,5 +59,19 @@ export async function surrogate(
     n: 0,
   }));
   writeJsonLines(join(runDir, SURROGATE_FILE), ranked(rows));
-  return learned;
+  return { ...learned, ceiling: options.scores === null ? ceiling(prepared, runDir) : null };
+}
+
+/**
+ * √r_k, r_k = k·r / (1 + (k − 1)·r): the rank correlation with the mean of k seeds, of which two correlate with r, that
+ * even their own truth is expected to have. null where nothing was scored by several seeds.
+ * *Reference:* Spearman 1904, Am. J. Psychol. 15(1) (attenuation), and 1910 (`spearmanBrown`).
+ */
+function ceiling({ config }: Prepared, runDir: string): number | null {
+  const file = join(runDir, 'reliability.json');
+  if (!existsSync(file)) return null;
+  const found = readJson(file) as Partial<Reliability> | null;
+  const rho = found?.spearman;
+  if (found?.between !== 'seeds' || typeof rho !== 'number' || !(rho > 0 && rho <= 1)) return null;
+  return Math.sqrt(spearmanBrown(rho, config.difficulty.seeds));
 }
