@@ -14,17 +14,18 @@ export const SCORER_KEYS = {
       'length',
       'length-gap',
       'rating-margin',
+      'reward-margin',
       'file',
     ])
     .default('validation-loss')
     .describe(
-      'What orders the pairs: docs/scorers.md. validation-loss, the default, is the paper’s; learned-step and implicit-margin come from the same scoring runs; perplexity-chosen and perplexity-gap take one pass of the start model; length, length-gap, rating-margin (columns of the data) and file (scores of a file or another run) take none.',
+      'What orders the pairs: docs/scorers.md. validation-loss, the default, is the paper’s; learned-step and implicit-margin come from the same scoring runs; perplexity-chosen and perplexity-gap take one pass of the start model; length, length-gap, rating-margin (columns of the data) and file (scores of a file or another run) take none; reward-margin takes passes of evaluation.rewardModel.',
     ),
   first: z
     .enum(['default', 'smallest', 'largest'])
     .default('default')
     .describe(
-      'Which end of the scorer’s own values counts as easy. default: the smallest; of implicit-margin and rating-margin the largest. Means nothing to validation-loss: selection.direction is its other end.',
+      'Which end of the scorer’s own values counts as easy. default: the smallest; of implicit-margin, rating-margin and reward-margin the largest. Means nothing to validation-loss: selection.direction is its other end.',
     ),
   learnedMargin: z
     .number()
