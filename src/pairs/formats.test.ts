@@ -1,20 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { hhCompletion, hhMessages } from './format-hh.ts';
 import { detectFormat, formatRule, type PairFormat } from './formats.ts';
+import { RATINGS_RULE } from './ratings.ts';
 import { type PairTexts, type Row, RowRefused } from './shape.ts';
 
 const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
 const system = (content: string) => ({ role: 'system', content });
 
+const context = { row: 0, ratings: RATINGS_RULE };
+
 function parse(row: Row, format: PairFormat): PairTexts {
   expect(detectFormat(row)).toBe(format);
-  return formatRule(format).parse(row);
+  const parsed = formatRule(format).parse(row, context);
+  if (Array.isArray(parsed)) throw new Error('one pair was expected');
+  return parsed as PairTexts;
 }
 
 function refusal(row: Row, format: PairFormat): { cause: string; message: string; remedy: string } {
   try {
-    formatRule(format).parse(row);
+    formatRule(format).parse(row, context);
   } catch (error) {
     if (error instanceof RowRefused) return error.refusal;
     throw error;
