@@ -136,3 +136,8 @@ export function commonMessages(a: readonly Message[], b: readonly Message[]): nu
   while (n < a.length && n < b.length && a[n]?.role === b[n]?.role && a[n]?.content === b[n]?.content) n++;
   return n;
 }
+
+/** Whether a text has no half of a character (a lone surrogate), which JSON can hold and UTF-8 cannot. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
