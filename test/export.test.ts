@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type Exported, exportRun, type PreferencePair, readPairs } from '../src/index.ts';
-import { argumentsOf, readRows, scratch, tinyPairs, tinyWorld, winnow, winnowOk, writeRows } from './tiny-world.ts';
+import {
+  argumentsOf,
+  readRows,
+  scratch,
+  tinyPairs,
+  tinyWorld,
+  winnow,
+  winnowOk,
+  writeRows,
+} from './tiny-world.ts';
 
 const world = tinyWorld('export');
 const out = join(world.dir, 'run');
@@ -33,20 +42,27 @@ const yamlOf = ({ folder }: Exported, file: string) =>
   parse(readFileSync(join(folder, file), 'utf8'), { version: '1.1' }) as Record<string, unknown>;
 
 describe('an export', () => {
-  it.each(['jsonl', 'parquet'] as const)('as %s reads back as the selection, in training order', async (as) => {
-    for (const run of [out, messagesRun]) {
-      const exported = await exportRun({ run, to: join(scratch('to'), 'folder'), as });
-      const selected = selectedOf(run);
-      const set = await readPairs(exported.folder);
-      expect(set.refused).toEqual([]);
-      expect(idsOf(set.pairs)).toEqual(idsOf(selected));
-      expect(set.source).toMatchObject({ format: 'explicit', split: 'train', subset: 'default' });
-      for (const [i, { meta }] of set.pairs.entries()) {
-        const { meta: before, difficulty, rank } = selected[i] as PreferencePair & { difficulty: number; rank: number };
-        expect(meta).toEqual({ ...before, difficulty, rank });
+  it.each(['jsonl', 'parquet'] as const)(
+    'as %s reads back as the selection, in training order',
+    async (as) => {
+      for (const run of [out, messagesRun]) {
+        const exported = await exportRun({ run, to: join(scratch('to'), 'folder'), as });
+        const selected = selectedOf(run);
+        const set = await readPairs(exported.folder);
+        expect(set.refused).toEqual([]);
+        expect(idsOf(set.pairs)).toEqual(idsOf(selected));
+        expect(set.source).toMatchObject({ format: 'explicit', split: 'train', subset: 'default' });
+        for (const [i, { meta }] of set.pairs.entries()) {
+          const {
+            meta: before,
+            difficulty,
+            rank,
+          } = selected[i] as PreferencePair & { difficulty: number; rank: number };
+          expect(meta).toEqual({ ...before, difficulty, rank });
+        }
       }
-    }
-  });
+    },
+  );
 
   it('is the same bytes each time, and replaces an earlier export whole', async () => {
     const to = join(scratch('again'), 'folder');
@@ -71,7 +87,12 @@ describe('an export', () => {
   });
 
   it('of another arm has the order in which it was trained', async () => {
-    const exported = await exportRun({ run: out, to: join(scratch('arm'), 'f'), arm: 'random', trainers: ['trl'] });
+    const exported = await exportRun({
+      run: out,
+      to: join(scratch('arm'), 'f'),
+      arm: 'random',
+      trainers: ['trl'],
+    });
     const set = await readPairs(exported.folder);
     expect(idsOf(set.pairs)).toEqual(readRows<string>(out, 'arms', 'random', 'order.jsonl'));
   });
@@ -79,7 +100,9 @@ describe('an export', () => {
   it('refuses what is not there, and leaves other folders alone', async () => {
     const to = join(scratch('refuse'), 'f');
     await expect(exportRun({ run: out, to, arm: 'hardest' })).rejects.toMatchObject({ code: 'no-such-arm' });
-    await expect(exportRun({ run: out, to, arm: '../selection' })).rejects.toMatchObject({ code: 'no-such-arm' });
+    await expect(exportRun({ run: out, to, arm: '../selection' })).rejects.toMatchObject({
+      code: 'no-such-arm',
+    });
     await expect(exportRun({ run: join(to, 'no'), to })).rejects.toMatchObject({ code: 'run-missing' });
     const foreign = scratch('foreign');
     writeFileSync(join(foreign, 'mine.txt'), 'x');
@@ -124,7 +147,12 @@ describe('files for trainers', () => {
     expect(llama).toMatchObject({ disable_shuffling: true, pref_beta: 0.5, lora_rank: 4, cutoff_len: 1024 });
     expect(String(llama.lora_target).split(',')).toEqual(trl.lora_target_modules);
     const axolotl = yamlOf(exported, 'train/axolotl.yaml');
-    expect(axolotl).toMatchObject({ rl: 'dpo', rl_beta: 0.5, plugins: ['winnow_order.KeepOrder'], lora_r: 4 });
+    expect(axolotl).toMatchObject({
+      rl: 'dpo',
+      rl_beta: 0.5,
+      plugins: ['winnow_order.KeepOrder'],
+      lora_r: 4,
+    });
     const openrlhf = readFileSync(join(exported.folder, 'train/openrlhf.sh'), 'utf8');
     expect(openrlhf).toContain('--model.beta 0.5 \\\n');
     expect(openrlhf).toContain('--data.apply_chat_template \\\n');
@@ -153,7 +181,9 @@ describe('files for trainers', () => {
   it('of plain text need no chat template', async () => {
     const exported = await exportRun({ run: out, to: join(scratch('plain'), 'f') });
     expect(yamlOf(exported, 'train/llama-factory.yaml').template).toBe('empty');
-    expect(yamlOf(exported, 'train/axolotl.yaml').datasets).toMatchObject([{ type: { prompt_format: '{prompt}' } }]);
+    expect(yamlOf(exported, 'train/axolotl.yaml').datasets).toMatchObject([
+      { type: { prompt_format: '{prompt}' } },
+    ]);
     const openrlhf = readFileSync(join(exported.folder, 'train/openrlhf.sh'), 'utf8');
     expect(openrlhf).not.toContain('apply_chat_template');
   });
@@ -162,7 +192,17 @@ describe('files for trainers', () => {
 describe('winnow export', () => {
   it('says what it wrote, and of wrong flags what is right', async () => {
     const to = join(scratch('cli'), 'f');
-    const { stdout } = await winnowOk(['export', out, '--to', to, '--as', 'parquet', '--for', 'trl', '--json']);
+    const { stdout } = await winnowOk([
+      'export',
+      out,
+      '--to',
+      to,
+      '--as',
+      'parquet',
+      '--for',
+      'trl',
+      '--json',
+    ]);
     expect(JSON.parse(stdout)).toMatchObject({
       folder: to,
       arm: 'selected',
