@@ -369,6 +369,35 @@ describe('ratings', () => {
   });
 });
 
+describe('two answers and a label', () => {
+  const texts = { prompt: [user('q')], ...answers };
+
+  it.each<[string, Row]>([
+    [
+      'PKU-SafeRLHF',
+      { prompt: 'q', response_0: 'b', response_1: 'a', better_response_id: 1, safer_response_id: 0 },
+    ],
+    ['SHP', { history: 'q', human_ref_A: 'a', human_ref_B: 'b', labels: 1, score_A: 9 }],
+    ['SHP, the other way', { history: 'q', human_ref_A: 'b', human_ref_B: 'a', labels: 0 }],
+    [
+      'arena',
+      {
+        conversation_a: [user('q'), assistant('b')],
+        conversation_b: [user('q'), assistant('a')],
+        winner: 'model_b',
+      },
+    ],
+    ['response_a', { prompt: 'q', response_a: 'a', response_b: 'b', winner: 'A' }],
+    ['response_a with numbers', { instruction: 'q', response_a: 'b', response_b: 'a', preference: 2 }],
+  ])('%s', (_, row) => expect(parse(row, 'labelled')).toEqual(texts));
+
+  it('refuses ties and other labels', () => {
+    const row = { prompt: 'q', response_a: 'a', response_b: 'b', winner: 'tie (bothbad)' };
+    expect(refusal(row, 'labelled').cause).toBe('no-preference');
+    expect(refusal({ ...row, winner: 'c' }, 'labelled').message).toContain('got "c"');
+  });
+});
+
 describe('argilla', () => {
   const pairs = (row: Row) => {
     expect(detectFormat(row)).toBe('argilla');

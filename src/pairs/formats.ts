@@ -3,6 +3,7 @@ import { MESSAGES, ORCA } from './format-axolotl.ts';
 import { EXPLICIT } from './format-explicit.ts';
 import { HH } from './format-hh.ts';
 import { IMPLICIT } from './format-implicit.ts';
+import { LABELLED } from './format-labelled.ts';
 import {
   alpacaRule,
   LLAMA_FACTORY_COLUMNS,
@@ -24,6 +25,7 @@ const FORMATS = {
   orca: ORCA,
   implicit: IMPLICIT,
   'hh-rlhf': HH,
+  labelled: LABELLED,
   argilla: ARGILLA,
   ratings: RATINGS,
 } as const satisfies Record<string, FormatRule>;
@@ -35,6 +37,7 @@ const FORMATS = {
  * - `sharegpt`, `alpaca`: LLaMA-Factory's two styles;
  * - `messages`, `orca`: axolotl's `chat_template.default` and `chatml` rows;
  * - `openai`: `input`, `preferred_output`, `non_preferred_output`;
+ * - `labelled`: two answers and a label (PKU-SafeRLHF, SHP, the arena of LMSYS);
  * - `argilla`: records with replies to ranking, label or rating questions;
  * - `ratings`: several answers with scores.
  */

@@ -45,6 +45,7 @@ const ROWS: readonly unknown[] = [
     completions: [1, 2].map((score) => ({ response: `${score}`, overall_score: score, model: 'm' })),
   },
   { prompt: 'q', responses: ['a', 'b'], scores: [1, 2] },
+  { prompt: 'q', response_0: 'a', response_1: 'b', better_response_id: 1 },
   {
     fields: { prompt: 'q', a: 'a', b: 'b' },
     responses: { r: [{ value: ['a', 'b'], status: 'submitted' }] },
