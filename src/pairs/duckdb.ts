@@ -1,4 +1,4 @@
-import { inputError } from '../base/errors.ts';
+import { inputError, machineError } from '../base/errors.ts';
 import type { RawRow } from './rows.ts';
 
 type Connection = import('@duckdb/node-api').DuckDBConnection;
@@ -59,6 +59,14 @@ export async function* readParquet(file: string): AsyncGenerator<RawRow> {
 function badParquet(file: string, row: number, error: unknown): unknown {
   // What a reader of these rows throws passes through this generator as well.
   if (!(error instanceof Error) || 'kind' in error) return error;
+  if (/^out of memory/i.test(error.message)) {
+    return machineError(
+      'out-of-memory',
+      `the Parquet file needs more memory than ${MEMORY_LIMIT}`,
+      { file, remedy: 'Write it again with smaller row groups, such as 10,000 rows.' },
+      error,
+    );
+  }
   return inputError(
     'bad-parquet',
     `the Parquet file cannot be read${row > 0 ? ` beyond row ${row - 1}` : ''}: ${firstLine(error.message)}`,
