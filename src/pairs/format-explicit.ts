@@ -19,7 +19,9 @@ export const EXPLICIT: FormatRule = {
     ...['prompt', 'chosen', 'rejected'],
     ...SYSTEM_COLUMNS.filter((column) => systemText(row, column) !== ''),
     // ultrafeedback_binarized says the chosen conversation twice.
-    ...(JSON.stringify(row.messages) === JSON.stringify(row.chosen) ? ['messages'] : []),
+    ...(Array.isArray(row.messages) && JSON.stringify(row.messages) === JSON.stringify(row.chosen)
+      ? ['messages']
+      : []),
   ],
 };
 

@@ -136,8 +136,14 @@ function isExport(folder: string): boolean {
 function moveFolder(partial: string, to: string): void {
   const old = `${to}.old`;
   rmSync(old, { recursive: true, force: true });
-  if (existsSync(to)) renameSync(to, old);
-  renameSync(partial, to);
+  const before = existsSync(to);
+  if (before) renameSync(to, old);
+  try {
+    renameSync(partial, to);
+  } catch (error) {
+    if (before) renameSync(old, to);
+    throw error;
+  }
   rmSync(old, { recursive: true, force: true });
 }
 
