@@ -131,7 +131,7 @@ describe('files for trainers', () => {
       beta: 0.5,
       learning_rate: 0.01,
       lr_scheduler_type: 'cosine',
-      warmup_steps: 0.1,
+      warmup_steps: 1,
       gradient_accumulation_steps: 4,
       per_device_train_batch_size: 1,
       num_train_epochs: 1,

@@ -9,6 +9,7 @@ import {
   type TrainerFiles,
   type TrainerInput,
   trainerYaml,
+  warmupSteps,
 } from './trainer.ts';
 
 const ROWS = 'train/axolotl-pairs.jsonl';
@@ -56,7 +57,7 @@ export function axolotlFiles({ config, hyper, pairs, messages }: TrainerInput): 
     rl_beta: hyper.beta,
     ...(anchor > 0 ? { dpo_loss_type: ['sigmoid', 'sft'], dpo_loss_weights: [1, anchor] } : {}),
     ...(messages ? { chat_template: 'tokenizer_default' } : {}),
-    datasets: [{ path: ROWS, ds_type: 'json', split: 'train', ...type }],
+    datasets: [{ path: ROWS, split: 'train', ...type }],
     plugins: ['winnow_order.KeepOrder'],
     shuffle_merged_datasets: false,
     sequence_len: config.text.maxLength,
@@ -76,7 +77,7 @@ export function axolotlFiles({ config, hyper, pairs, messages }: TrainerInput): 
     optimizer: 'adamw_torch',
     learning_rate: hyper.learningRate,
     lr_scheduler: scheduleName(hyper),
-    warmup_ratio: hyper.warmupRatio,
+    warmup_steps: warmupSteps(fits.length, hyper),
     num_epochs: hyper.epochs,
     micro_batch_size: 1,
     gradient_accumulation_steps: hyper.batchSize,

@@ -10,6 +10,7 @@ import {
   type TrainerFiles,
   type TrainerInput,
   trainerYaml,
+  warmupSteps,
 } from './trainer.ts';
 
 const FOLDER = 'train/llama-factory';
@@ -71,7 +72,7 @@ export function llamaFactoryFiles({ config, hyper, pairs, messages }: TrainerInp
     output_dir: 'outputs/llama-factory',
     learning_rate: hyper.learningRate,
     lr_scheduler_type: scheduleName(hyper),
-    warmup_ratio: hyper.warmupRatio,
+    warmup_steps: warmupSteps(fits.length, hyper),
     num_train_epochs: hyper.epochs,
     per_device_train_batch_size: 1,
     gradient_accumulation_steps: hyper.batchSize,

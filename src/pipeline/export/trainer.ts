@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { Message } from '../../pairs/pair.ts';
 import type { Config } from '../../run/config.ts';
+import { totalSteps } from '../../train/optimise.ts';
 import type { Hyper } from '../units.ts';
 import type { ArmPair } from './run-pairs.ts';
 
@@ -31,6 +32,11 @@ export function modelOf({ model }: Config): string {
 /** The optimizer's schedule by the name that transformers knows it under. */
 export function scheduleName({ schedule }: Hyper): string {
   return schedule === 'constant' ? 'constant_with_warmup' : schedule;
+}
+
+/** Steps of the warm-up, as winnow rounds them: a number of steps is read by every version, a share is not. */
+export function warmupSteps(pairs: number, hyper: Hyper): number {
+  return Math.ceil(hyper.warmupRatio * totalSteps(pairs, hyper));
 }
 
 /** What the corrected losses of winnow have no counterpart for. */

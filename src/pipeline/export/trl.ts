@@ -6,6 +6,7 @@ import {
   type TrainerFiles,
   type TrainerInput,
   trainerYaml,
+  warmupSteps,
 } from './trainer.ts';
 
 /**
@@ -13,7 +14,7 @@ import {
  * 5.2.0 (huggingface/transformers#43138); an older one stops at the unknown key instead of shuffling.
  * *Read at:* huggingface/trl f2cd577 (1.10.0.dev0), `trl/scripts/dpo.py`, `trl/trainer/dpo_config.py`.
  */
-export function trlFiles({ config, hyper, dataFile, as }: TrainerInput): TrainerFiles {
+export function trlFiles({ config, hyper, pairs, dataFile, as }: TrainerInput): TrainerFiles {
   const anchor = hyper.anchorWeight ?? 0;
   const values = {
     model_name_or_path: modelOf(config),
@@ -34,7 +35,7 @@ export function trlFiles({ config, hyper, dataFile, as }: TrainerInput): Trainer
     ...(hyper.loss === 'ld-dpo' ? { ld_alpha: hyper.lossAlpha } : {}),
     learning_rate: hyper.learningRate,
     lr_scheduler_type: scheduleName(hyper),
-    warmup_steps: hyper.warmupRatio,
+    warmup_steps: warmupSteps(pairs.length, hyper),
     num_train_epochs: hyper.epochs,
     per_device_train_batch_size: 1,
     gradient_accumulation_steps: hyper.batchSize,
@@ -63,7 +64,6 @@ export function trlFiles({ config, hyper, dataFile, as }: TrainerInput): Trainer
     '# trl dpo --config train/trl.yaml, in the folder of the README.md. Needs transformers >= 5.2.0, which has',
     '# train_sampling_strategy: without it the order of the pairs is lost.',
     '# One device: on N devices divide gradient_accumulation_steps by N. bf16: false where there is none.',
-    '# A warmup_steps below 1 is a share of the steps.',
   ];
   return {
     files: { 'train/trl.yaml': `${head.join('\n')}\n${trainerYaml(values)}` },
