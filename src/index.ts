@@ -43,6 +43,22 @@ export { type ArenaGroup, type Grouped, groupBattles, groupJudgments } from './e
 export type { ArenaJudgment } from './evaluate/arena-hard/judgments.ts';
 export { type ArenaHardFiles, readArenaHard } from './evaluate/arena-hard/read.ts';
 export {
+  type AnswerSheet,
+  type BenchmarkAnswer,
+  readAnswers,
+} from './evaluate/benchmark/answer.ts';
+export { type Question, readQuestions } from './evaluate/benchmark/question.ts';
+export {
+  type DuelResult,
+  type DuelResults,
+  duelResults,
+  type GradedModel,
+  type GradeResult,
+  type GradeResults,
+  gradeResults,
+  type JudgedModel,
+} from './evaluate/benchmark/results.ts';
+export {
   type CheckOptions,
   checkLabels,
   type HumanCeiling,
@@ -57,7 +73,7 @@ export {
   compareJudgedArms,
   type JudgedArm,
 } from './evaluate/compare-arms.ts';
-export type { LengthBias, PositionBias as PositionShare } from './evaluate/judge-bias.ts';
+export type { LengthBias, PositionShare } from './evaluate/judge-bias.ts';
 export { checkJudge, type JudgeCheck } from './evaluate/judge-check.ts';
 export { type LabelFile, type LabelFormat, readLabels, readVerdicts } from './evaluate/label-files.ts';
 export {
@@ -86,6 +102,7 @@ export {
   type SampleSizeOptions,
   sampleSizes,
 } from './evaluate/sample-size.ts';
+export { type PromptLengthRow, type WinLengths, winLengths } from './evaluate/win-lengths.ts';
 export type {
   Ask,
   AskFailure,

@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { JudgeCheckReport } from '../src/cli/judge-check.ts';
+import { FakeJudge } from './fake-judge.ts';
 import { scratch, winnow, winnowOk, writeRows } from './tiny-world.ts';
 
 const dir = scratch('judge-check');
@@ -108,6 +109,55 @@ describe('winnow judge-check', () => {
     expect(stdout).toMatch(/No judge’s verdicts were given/);
     expect(stdout).toMatch(/the longer answer +6 +100\.0/);
     expect(stdout).not.toMatch(/Position bias|NaN|undefined/);
+  });
+
+  it('asks a judge itself, in both orders, and pays nothing twice', async () => {
+    const server = new FakeJudge();
+    const url = await server.listen();
+    try {
+      const out = join(dir, 'live');
+      const asking = ['judge-check', '--labels', own, '--judge', 'org/judge', '--judge-url', url, '--out', out, '--quiet', '--json']; // biome-ignore format: one line
+      const estimated = JSON.parse((await winnowOk([...asking, '--estimate'])).stdout);
+      expect(estimated.estimate.asks).toBe(80);
+      expect(server.requests).toHaveLength(0);
+      const first = await winnowOk(asking);
+      const { judges } = JSON.parse(first.stdout) as JudgeCheckReport;
+      expect(judges.map(({ judge }) => judge)).toEqual(['judge', 'org_judge']);
+      // The fair judge takes the longer answer, wherever it stands: right in the three of four that are no exceptions.
+      const labels = rows.map(({ label }) => label);
+      const longer = rows.filter((row, i) => labels[i] === (row.answer_a.length > 10 ? 'a' : 'b'));
+      expect(judges[1]).toMatchObject({ judged: 40, unreadable: 0, ties: 0 });
+      expect(judges[1]?.againstMajority.accuracy?.value).toBeCloseTo(longer.length / 40, 12);
+      expect(judges[1]?.position).toMatchObject({ known: true, consistent: { value: 1 } });
+      const asked = server.requests.length;
+      expect(asked).toBeGreaterThan(0);
+      const again = await winnowOk(asking);
+      expect(again.stdout).toBe(first.stdout);
+      expect(server.requests).toHaveLength(asked);
+      // What was written is what --judge-labels reads.
+      const { stdout } = await winnowOk(['judge-check', '--labels', own, '--judge-labels', join(out, 'org_judge.jsonl'), '--json']); // biome-ignore format: one line
+      expect(JSON.parse(stdout).judges[1]).toEqual(judges[1]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('a judge that always takes the first place is seen to, and a budget is a gate', async () => {
+    const server = new FakeJudge();
+    server.answer = () => '[[A>B]]';
+    const url = await server.listen();
+    try {
+      const asking = ['judge-check', '--labels', own, '--judge', 'j', '--judge-url', url, '--quiet', '--json', '--price-in', '1', '--price-out', '1']; // biome-ignore format: one line
+      const { stdout } = await winnowOk([...asking, '--out', join(dir, 'place')]);
+      const { judges } = JSON.parse(stdout) as JudgeCheckReport;
+      expect(judges[1]).toMatchObject({ judged: 40, ties: 40 });
+      expect(judges[1]?.position).toMatchObject({ alwaysFirst: 40, alwaysSecond: 0 });
+      const ended = await winnow([...asking, '--out', join(dir, 'poor'), '--budget-usd', '0.000001']);
+      expect(ended.code).toBe(3);
+      expect(ended.stderr).toMatch(/budget/);
+    } finally {
+      await server.close();
+    }
   });
 
   it.each([

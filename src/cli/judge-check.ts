@@ -3,7 +3,10 @@ import { type CheckOptions, checkLabels, type LabelCheck } from '../evaluate/che
 import { checkJudge, type JudgeCheck } from '../evaluate/judge-check.ts';
 import { type LabelFormat, readLabels, readVerdicts } from '../evaluate/label-files.ts';
 import { firstAnswer, longerAnswer } from '../evaluate/labelled.ts';
+import { estimateText } from '../judge/estimate.ts';
 import { textTable } from './columns.ts';
+import { withJudgeConnection } from './judge-connection.ts';
+import { askJudge, type LiveFlags } from './judge-live.ts';
 import {
   countSentence,
   LENGTH_COLUMNS,
@@ -16,7 +19,7 @@ import {
 import { wholeNumber } from './options.ts';
 import type { Outside } from './outside.ts';
 
-interface JudgeCheckFlags {
+interface JudgeCheckFlags extends LiveFlags {
   readonly labels: string;
   readonly judgeLabels?: readonly string[];
   readonly seed: string;
@@ -36,7 +39,7 @@ export interface JudgeCheckReport {
 
 /** `winnow judge-check`: how far a judge agrees with people, and what it prefers beside quality. */
 export function addJudgeCheck(program: Command, outside: Outside): void {
-  program
+  const command = program
     .command('judge-check')
     .description('hold a judge’s verdicts against human labels: agreement, position bias, length bias')
     .requiredOption(
@@ -47,16 +50,31 @@ export function addJudgeCheck(program: Command, outside: Outside): void {
       '--judge-labels <files...>',
       'verdicts of judges on these pairs: PandaLM’s JSON, or JSONL of {id, judge, judge_swapped?}',
     )
+    .option('--judge <name>', 'ask this language model about every pair, in both orders')
+    .option('--judging <way>', 'both-orders (in words) or log-prob (default: both-orders)')
+    .option('--out <dir>', 'where the judge’s replies and verdicts are kept', 'winnow-judge')
+    .option('--budget-usd <usd>', 'spend no more than this on the judge')
+    .option('--quiet', 'no progress, no talk')
     .option('--seed <n>', 'seed of the bootstrap', '42')
-    .option('--json', 'data as JSON on stdout')
-    .action(async (flags: JudgeCheckFlags) => {
-      const report = await judgeReport(flags.labels, flags.judgeLabels ?? [], {
-        seed: wholeNumber('seed', flags.seed, 0),
-      });
+    .option('--json', 'data as JSON on stdout');
+  withJudgeConnection(command).action(async (flags: JudgeCheckFlags) => {
+    const seed = wholeNumber('seed', flags.seed, 0);
+    const { judge, labels } = flags;
+    const asked =
+      judge === undefined ? null : await askJudge(await readLabels(labels), judge, flags, outside);
+    if (asked !== null && 'estimate' in asked) {
+      const { estimate } = asked;
       outside.print(
-        flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : `${judgeReportText(report)}\n`,
+        flags.json === true ? `${JSON.stringify({ estimate }, null, 2)}\n` : `${estimateText(estimate)}\n`,
       );
-    });
+      return;
+    }
+    const files = [...(flags.judgeLabels ?? []), ...(asked === null ? [] : [asked.file])];
+    const report = await judgeReport(labels, files, { seed });
+    outside.print(
+      flags.json === true ? `${JSON.stringify(report, null, 2)}\n` : `${judgeReportText(report)}\n`,
+    );
+  });
 }
 
 /** Reads the files and checks all judges in them, and the two baselines. */

@@ -18,6 +18,7 @@ import { addMerge } from './merge.ts';
 import { addMtBench } from './mt-bench.ts';
 import type { Outside } from './outside.ts';
 import { addPlan } from './plan-verb.ts';
+import { addScores } from './scores.ts';
 import { addVerbs } from './verbs.ts';
 
 const program = new Command('winnow')
@@ -47,6 +48,7 @@ addJudgeCheck(program, outside);
 addArenaHard(program, outside);
 addMtBench(program, outside);
 addAlpacaEval(program, outside);
+addScores(program, outside);
 addDoctor(program, outside);
 program
   .command('config')

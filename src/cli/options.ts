@@ -64,6 +64,7 @@ const KEY_FLAGS = [
     'reward model that judges answers: a folder, or org/name on the hub',
   ],
   ['--training-seeds <n>', 'trainingSeeds', 'trainings of each arm, with consecutive seeds (default: 1)'],
+  ['--lang <code>', 'language', 'language of the report: en, ja or auto (default)'],
   ['--workers <n>', 'workers', 'processes side by side, or auto (default)'],
   ['--device <name>', 'device', 'cpu (default), webgpu or auto'],
   ['--memory-gb <n>', 'memoryGB', 'memory of all workers, 10⁹ bytes, or auto (default)'],

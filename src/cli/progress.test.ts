@@ -36,6 +36,22 @@ describe('createProgress', () => {
     expect(written.join('')).not.toContain('\u001b');
   });
 
+  it('tells what was there already in the last line, and counts none of it as speed', () => {
+    const { written, clock, progress } = record(false);
+    const stage = progress.stage('train', { parts: 4, what: 'steps' });
+    for (const part of ['a', 'b', 'c']) stage.reuse(part);
+    expect(written).toEqual([]);
+    clock.ms += 2_000;
+    stage.update('d', 10, 100);
+    expect(written).toEqual(['train: 77 %, 3/4\n']);
+    stage.end();
+    expect(written.at(-1)).toBe('train: done in 2 s, 3 of 4 there already\n');
+    const all = progress.stage('score', { parts: 1 });
+    all.reuse('a');
+    all.end();
+    expect(written.at(-1)).toBe('score: done in 0 s, all there already\n');
+  });
+
   it('renews one line on a terminal, no wider than it is, in colour unless told not to', () => {
     const { written, clock, progress } = record(true);
     const stage = progress.stage('train', { what: 'steps' });

@@ -24,6 +24,8 @@ export interface StageOptions {
 export interface Stage {
   /** `part` has done `done` of `total`; `detail` is shown behind (a loss, a name). */
   update(part: string, done: number, total: number, detail?: string): void;
+  /** `part` was done before this began. */
+  reuse(part: string): void;
   /** The stage is done: one line remains on the screen. */
   end(note?: string): void;
 }
@@ -72,7 +74,13 @@ export function createProgress(options: ProgressOptions = {}): Progress {
     const begunMs = nowMs();
     let shownMs = Number.NEGATIVE_INFINITY;
     let shownShare = 0;
+    let reused = 0;
     return {
+      reuse(part) {
+        seen.set(part, { done: 1, total: 1 });
+        before.set(part, { done: 1, share: 1 });
+        reused++;
+      },
       update(part, done, total, detail = '') {
         seen.set(part, { done, total });
         if (!before.has(part))
@@ -102,7 +110,10 @@ export function createProgress(options: ProgressOptions = {}): Progress {
         drawn = true;
       },
       end(note = '') {
-        line(`${title}: done in ${duration(nowMs() - begunMs)}${note && `, ${note}`}`);
+        const share = reused === seen.size ? 'all' : `${reused} of ${seen.size}`;
+        const there = reused === 0 ? '' : `${share} there already`;
+        const said = [`done in ${duration(nowMs() - begunMs)}`, there, note].filter((part) => part !== '');
+        line(`${title}: ${said.join(', ')}`);
       },
     };
   };

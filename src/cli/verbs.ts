@@ -5,6 +5,7 @@ import { nominalShare } from '../pipeline/keep-share.ts';
 import { profileOf } from '../pipeline/outlook.ts';
 import { outlookSentence } from '../report/outlook.ts';
 import { reportText } from '../report/text.ts';
+import type { Language } from '../report/words.ts';
 import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
@@ -208,12 +209,16 @@ async function trainVerb(way: Way): Promise<Said> {
 
 async function evaluateVerb(way: Way): Promise<Said> {
   const data = await way.reported();
-  return { data: { arms: data.arms, comparisons: data.comparisons }, text: reportText(data) };
+  return { data: { arms: data.arms, comparisons: data.comparisons }, text: reportText(data, langOf(way)) };
 }
 
 async function reportVerb(way: Way): Promise<Said> {
   const data = await way.reported();
-  return { data, text: `${reportText(data)}\n\nReport: ${way.config.out}/report.html` };
+  return { data, text: `${reportText(data, langOf(way))}\n\nReport: ${way.config.out}/report.html` };
+}
+
+function langOf({ config: { language } }: Way): { readonly lang: Language } {
+  return { lang: language === 'ja' ? 'ja' : 'en' };
 }
 
 function number(value: number | null): string {

@@ -125,7 +125,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     // Charts take longer to load than all else together: not every verb and every worker should wait for them.
     const { renderReport } = await import('../report/page.ts');
     writeJson(join(config.out, 'report.json'), data);
-    writeFileAtomic(join(config.out, 'report.html'), renderReport(data));
+    writeFileAtomic(join(config.out, 'report.html'), renderReport(data, config.language));
     return data;
   });
   const outcome = () => (plan === null ? null : planOutcome(plan, costs, config.out));
@@ -182,7 +182,7 @@ export function stageContext(runDir: string, progress: Progress, signal: AbortSi
             const detail =
               event.loss === undefined ? event.what : `${event.what}, loss ${event.loss.toFixed(4)}`;
             stage.update(event.unit, event.done, event.total, detail);
-          } else if (event.type === 'reused') stage.update(event.unit, 1, 1, 'already done');
+          } else if (event.type === 'reused') stage.reuse(event.unit);
           else if (event.type === 'done') stage.update(event.unit, 1, 1);
           else if (event.type === 'note' && !told.has(event.text)) {
             // Every worker of a run finds the same.

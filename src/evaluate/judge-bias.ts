@@ -9,7 +9,7 @@ import type { CheckOptions } from './check-labels.ts';
 import type { JudgeVerdict } from './labelled.ts';
 
 /** Whether a judge prefers a place to an answer. */
-export type PositionBias =
+export type PositionShare =
   /** Pairs were judged in both orders, so that quality falls out. */
   | {
       readonly known: true;
@@ -59,7 +59,7 @@ export function positionBias(
   labels: Labels,
   clusters: readonly string[],
   options: CheckOptions,
-): PositionBias {
+): PositionShare {
   const rows = asked.map((verdict, i) => ({ verdict, label: labels[i], cluster: clusters[i] as string }));
   const both = rows.filter(({ verdict }) => verdict?.first != null && verdict.swapped != null);
   if (both.length === 0) {

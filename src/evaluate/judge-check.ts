@@ -4,7 +4,7 @@ import { bootstrapStatistics } from '../stats/bootstrap-statistics.ts';
 import type { Interval } from '../stats/interval.ts';
 import { type Agreement, agreementOf, kappaStatistic, type Labels } from './agreement.ts';
 import { type CheckOptions, meanOf } from './check-labels.ts';
-import { type LengthBias, lengthBias, type PositionBias, positionBias } from './judge-bias.ts';
+import { type LengthBias, lengthBias, type PositionShare, positionBias } from './judge-bias.ts';
 import {
   type JudgeVerdict,
   type JudgeVerdicts,
@@ -32,7 +32,7 @@ export interface JudgeCheck {
   readonly againstEach: readonly (Agreement & { readonly annotator: string })[];
   readonly meanAccuracy: number | null;
   readonly meanKappa: number | null;
-  readonly position: PositionBias;
+  readonly position: PositionShare;
   readonly length: LengthBias;
 }
 

@@ -102,7 +102,8 @@ export async function askQuestions<T, F extends string>(
   }
 }
 
-const NOT_TRIED: ReadonlySet<AskFailure> = new Set(['budget', 'aborted', 'stopped']);
+/** Failures of questions that were not asked to their end: nothing is known of them. */
+export const NOT_TRIED: ReadonlySet<string> = new Set(['budget', 'aborted', 'stopped']);
 
 /** The asks of the first round: what an estimate counts. */
 export function firstAsks(

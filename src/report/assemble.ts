@@ -1,6 +1,7 @@
 import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { type ArmOutcomes, armInterval, compareArms, type Metric } from '../evaluate/arms.ts';
 import { type HeldOutOutcome, heldOutOutcome } from '../evaluate/held-out.ts';
+import { answerLengthRows, winLengths } from '../evaluate/win-lengths.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { modelName } from '../model/hub.ts';
 import { refusedBy } from '../pairs/check.ts';
@@ -183,6 +184,8 @@ function armResults(
   return outcomes.slice(1).map((item) => {
     const arms = trained.arms.filter(({ plan }) => plan.name === item.name);
     const { plan, steps } = arms[0] as (typeof arms)[number];
+    const own = evaluated.arms.filter(({ arm }) => arm.plan.name === item.name);
+    const lengths = item.graded === null ? null : answerLengthRows(own, evaluated.start.answers);
     return {
       name: item.name,
       pairs: plan.ids.length,
@@ -190,9 +193,8 @@ function armResults(
       order: plan.order,
       trainingSeeds: arms.map((arm) => arm.plan.seed),
       ...metrics(item, prepared.config.seed),
-      ...answerFacts(
-        evaluated.arms.filter(({ arm }) => arm.plan.name === item.name).map(({ answers }) => answers),
-      ),
+      ...(lengths === null ? {} : { winLengths: winLengths(lengths) }),
+      ...answerFacts(own.map(({ answers }) => answers)),
     };
   });
 }

@@ -30,8 +30,10 @@ export interface BenchmarkData {
   readonly grades: GradeResults | null;
   /** By the benchmark's own formulas, from the files of judgments beside this one; null for one's own prompts. */
   readonly published?: PublishedForm | null;
-  /** Why judging ended before all was judged. */
+  /** Why judging ended before all was judged; the values are then of the questions that every model was judged on. */
   readonly stopped: string | null;
+  /** How many these are. */
+  readonly judgedQuestions: number;
   readonly notes: readonly string[];
 }
 

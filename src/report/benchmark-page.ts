@@ -1,15 +1,17 @@
 import * as Plot from '@observablehq/plot';
 import type { BenchmarkData } from './benchmark-data.ts';
-import { lengthSentence, noiseSentence, pairSentence, positionSentence } from './benchmark-sentences.ts';
-import { figure, findings, page } from './frame.ts';
+import { publishedValue } from './benchmark-published.ts';
+import { benchmarkTrust, benchmarkVerdicts } from './benchmark-verdict.ts';
+import { figure, findings, page, type ShownFirst } from './frame.ts';
 import { both, type Html, html } from './html.ts';
+import { lengthText } from './length-sentence.ts';
 import { count, fixed, MISSING, percent } from './numbers.ts';
 import { bilingual, type Chart, draw } from './plot.ts';
 import { type Sentence, say } from './sentences.ts';
 import type { Both } from './words.ts';
 
 /** A benchmark's result as one HTML file in English and Japanese. */
-export function renderBenchmark(data: BenchmarkData): string {
+export function renderBenchmark(data: BenchmarkData, language: ShownFirst = 'auto'): string {
   const { benchmark, judge, opponent, duels } = data;
   const against = (word: string) => (opponent === null ? '' : ` ${word} ${opponent}`);
   const frame = {
@@ -19,87 +21,23 @@ export function renderBenchmark(data: BenchmarkData): string {
       en: `${count(benchmark.questions)} questions of ${benchmark.file}, judged by ${judge.name}${against('against')}`,
       ja: `${benchmark.file} の質問 ${count(benchmark.questions)} 件、判定 ${judge.name}${against('相手')}`,
     },
+    language,
   };
   const main = html`<section class="verdict neutral">
 <h2>${both({ en: 'What it says', ja: 'わかったこと' })}</h2>
-${findings(verdicts(data))}
+${findings(benchmarkVerdicts(data))}
 </section>
 <section>
 <h2>${both({ en: 'Models', ja: 'モデル' })}</h2>
 ${duels === null ? gradeTable(data) : duelTable(data)}
 <div class="charts">${charts(data).map(figure)}</div>
 </section>
-<section>
-<h2>${both({ en: 'How far the judge can be trusted', ja: '判定の信頼性' })}</h2>
-${findings(trust(data))}
-</section>
+${trustSection(data)}
 <section>
 <h2>${both({ en: 'How it was done', ja: '実施条件' })}</h2>
 ${findings(conditions(data))}
 </section>`;
   return page(frame, main);
-}
-
-function verdicts({ duels, grades, stopped }: BenchmarkData): Sentence[] {
-  const pairs = duels?.pairs ?? grades?.pairs ?? [];
-  const unit = duels === null ? 'rating' : 'points';
-  const alone = (duels?.models ?? []).map(({ model, winRate }) =>
-    winRate === null
-      ? say('warn', `${model}: no verdict.`, `${model}：判定なし。`)
-      : say(
-          'neutral',
-          `${model} wins ${percent(winRate.value)} (95 % ${percent(winRate.low)}–${percent(winRate.high)})${winRate.low > 0.5 ? ': better than the opponent.' : winRate.high < 0.5 ? ': worse than the opponent.' : ': no difference to the opponent shown.'}`,
-          `${model} の勝率は ${percent(winRate.value)}（95 % 区間 ${percent(winRate.low)}～${percent(winRate.high)}）。${winRate.low > 0.5 ? '相手より優れています。' : winRate.high < 0.5 ? '相手より劣ります。' : '相手との差は示されていません。'}`,
-        ),
-  );
-  return [
-    ...(stopped === null
-      ? []
-      : [say('warn', `Not all was judged: ${stopped}`, `判定は途中で終わりました：${stopped}`)]),
-    ...alone,
-    ...pairs.map((pair) => pairSentence(pair, unit)),
-  ];
-}
-
-function trust({ duels, grades, judge }: BenchmarkData): Sentence[] {
-  const models = duels?.models ?? [];
-  const families = (duels?.models ?? grades?.models ?? []).flatMap(({ model, sameFamily }) =>
-    sameFamily === null
-      ? []
-      : [
-          say(
-            'warn',
-            `The judge and ${model} are of one family (${sameFamily}): judges favour their own.`,
-            `判定モデルと ${model} は同じ系列（${sameFamily}）です。判定は自系列に甘くなりがちです。`,
-          ),
-        ],
-  );
-  const told = [
-    ...models.map(lengthSentence),
-    ...models.map(positionSentence),
-    ...models.map(noiseSentence),
-  ].filter((sentence) => sentence !== null);
-  const official =
-    judge.official === false
-      ? [
-          say(
-            'warn',
-            'The published values of this benchmark rest on another judge or another prompt of it: these are not comparable with them.',
-            'このベンチマークの公表値は別の判定モデルまたは別の判定用プロンプトによるため、直接は比較できません。',
-          ),
-        ]
-      : [];
-  const once =
-    judge.repeats === 1 && judge.model !== null
-      ? [
-          say(
-            'neutral',
-            'Each question was asked once: the judge’s own noise is not known (--repeats 2).',
-            '各質問は 1 回だけ判定したため、判定自体のばらつきは不明です（--repeats 2 で測れます）。',
-          ),
-        ]
-      : [];
-  return [...families, ...told, ...official, ...once];
 }
 
 function conditions(data: BenchmarkData): Sentence[] {
@@ -138,9 +76,18 @@ function table(names: readonly string[], columns: readonly Cells[]): Html {
 <tbody>${names.map((name, i) => html`<tr><th scope="row">${name}</th>${columns.map(({ cells }) => html`<td>${cells[i] ?? MISSING}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
+function trustSection(data: BenchmarkData): Html | null {
+  const told = benchmarkTrust(data);
+  if (told.length === 0) return null;
+  return html`<section>
+<h2>${both({ en: 'How far the judge can be trusted', ja: '判定の信頼性' })}</h2>
+${findings(told)}
+</section>`;
+}
+
 function duelTable({ duels, published }: BenchmarkData): Html {
   const models = duels?.models ?? [];
-  const own = publishedCells(published);
+  const own = publishedValue(published);
   const names = models.map(({ model }) => model);
   return table(names, [
     {
@@ -159,14 +106,21 @@ function duelTable({ duels, published }: BenchmarkData): Html {
           : `${percent(lengthControlled.winRate)}${lengthControlled.standardError === null ? '' : ` ± ${fixed(100 * lengthControlled.standardError, 1)}`}`,
       ),
     },
-    ...(own === null ? [] : [{ heading: own.heading, cells: names.map((name) => own.of(name) ?? MISSING) }]),
+    ...(own === null
+      ? []
+      : [
+          {
+            heading: { en: own.heading, ja: own.heading },
+            cells: models.map((row) => fixed(own.of(row), own.digits)),
+          },
+        ]),
     { heading: { en: 'Rank', ja: '順位' }, cells: models.map(({ rank }) => rankText(rank)) },
     {
       heading: { en: 'Length (characters)', ja: '長さ（文字）' },
       cells: models.map(({ lengths }) =>
         lengths === null
           ? MISSING
-          : `${count(lengths.meanLength.model)} / ${count(lengths.meanLength.opponent)}`,
+          : `${lengthText(lengths.meanLength.model)} / ${lengthText(lengths.meanLength.opponent)}`,
       ),
     },
     { heading: { en: 'Ended', ja: '完結率' }, cells: models.map(({ endedShare }) => percent(endedShare)) },
@@ -207,20 +161,6 @@ function gradeTable({ grades }: BenchmarkData): Html {
       },
     ],
   );
-}
-
-function publishedCells(
-  published: BenchmarkData['published'],
-): { readonly heading: Both; readonly of: (model: string) => string | undefined } | null {
-  if (published?.benchmark === 'alpaca-eval') {
-    const values = new Map(published.models.map((one) => [one.model, fixed(one.lengthControlledWinRate, 2)]));
-    return { heading: { en: 'AlpacaEval LC', ja: 'AlpacaEval LC' }, of: (model) => values.get(model) };
-  }
-  if (published?.benchmark === 'arena-hard') {
-    const values = new Map(published.models.map((one) => [one.model, fixed(one.winRate, 1)]));
-    return { heading: { en: 'Arena-Hard', ja: 'Arena-Hard' }, of: (model) => values.get(model) };
-  }
-  return null;
 }
 
 function rankText(rank: { readonly best: number; readonly worst: number } | null): string {

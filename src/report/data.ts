@@ -1,4 +1,5 @@
 import type { Outlook } from '../difficulty/outlook.ts';
+import type { WinLengths } from '../evaluate/win-lengths.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import type { Interval } from '../stats/interval.ts';
 
@@ -101,6 +102,8 @@ export interface ArmResult {
   };
   /** Win rate against the start model by the judge, ties half; null where no judge exists. */
   readonly winRate: (Interval & { readonly n: number }) | null;
+  /** How much of the win rate is length, in tokens; left out where no judge exists, and in reports of before this was told. */
+  readonly winLengths?: WinLengths;
   /** Mean reward of the answers, in the reward model's own unit; left out where no reward model is the judge. */
   readonly reward?: Interval;
   /** Share of answers that are right, where a program can tell. */

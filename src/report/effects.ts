@@ -1,7 +1,8 @@
 import type { ArmResult, Comparison, ReportData } from './data.ts';
+import { lengthSentence } from './length-sentence.ts';
 import { known, percent, signed } from './numbers.ts';
 import { findingOf, relativeChange, type Sentence, say, tokens } from './sentences.ts';
-import { armName } from './words.ts';
+import { armName, words } from './words.ts';
 
 /** Answers this much longer or shorter than before training are worth a warning. */
 const LENGTH_CHANGE = 0.1;
@@ -17,6 +18,7 @@ export function sideEffects(data: ReportData, metric: Comparison['metric']): Sen
     correctness(data, selected, metric),
     pairLengths(data),
     length(selected, arm('start'), arm('full')),
+    wonByLength(selected),
     ended(selected, arm('start')),
     displacement(selected),
   ].filter((sentence) => sentence !== null);
@@ -121,6 +123,12 @@ function length(selected: ArmResult, start?: ArmResult, full?: ArmResult): Sente
     `Mean answer length: selected ${tokens(now)} tokens, ${parts.map((p) => `${p.text} against “${p.name.en}” (${p.length})`).join(', ')}.${why.en}`,
     `平均回答長：選別 ${tokens(now)} トークン（${parts.map((p) => `「${p.name.ja}」${p.length} に対して ${p.text}`).join('、')}）。${why.ja}`,
   );
+}
+
+/** What length alone says of the win rate. */
+function wonByLength({ name, winRate, winLengths }: ArmResult): Sentence | null {
+  if (winLengths === undefined) return null;
+  return lengthSentence(armName(name), winRate?.value ?? null, winLengths, words.tokens);
 }
 
 /** Whether the kept pairs prefer length more, or less, than all pairs do: what training on them will teach. */

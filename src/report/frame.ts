@@ -2,7 +2,7 @@ import { both, type Html, html, raw } from './html.ts';
 import type { Chart } from './plot.ts';
 import type { Sentence } from './sentences.ts';
 import { SCRIPT, STYLE } from './style.ts';
-import type { Both } from './words.ts';
+import type { Both, Language } from './words.ts';
 
 /** What stands around a page's content. */
 export interface Frame {
@@ -10,27 +10,33 @@ export interface Frame {
   readonly title: string;
   readonly heading: Both;
   readonly subtitle: Both;
+  /** The language that is shown first; auto: the reader's. Default auto. */
+  readonly language?: ShownFirst;
 }
+
+export type ShownFirst = Language | 'auto';
 
 /**
  * A page as one HTML file in English and Japanese. It asks for nothing outside itself (its content policy forbids it to)
  * and needs no script but for the switch of languages.
  */
-export function page({ title, heading, subtitle }: Frame, main: Html): string {
+export function page({ title, heading, subtitle, language = 'auto' }: Frame, main: Html): string {
+  const first = language === 'auto' ? 'en' : language;
+  const [english, japanese] = [first === 'en', first === 'ja'];
   return html`<!doctype html>
-<html lang="en" data-show="en">
+<html lang="${first}" data-show="${first}" data-first="${language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>${title}</title>
 <style>${raw(STYLE)}</style>
-<noscript><style>html[data-show=en] [lang=ja]:not(html) { display: revert; } .languages { display: none; }</style></noscript>
+<noscript><style>html[data-first=auto] [lang=ja]:not(html) { display: revert; } .languages { display: none; }</style></noscript>
 </head>
 <body>
 <header>
 <div><h1>${both(heading)}</h1><p>${both(subtitle)}</p></div>
-<div class="languages" role="group" aria-label="Language / 言語"><button type="button" value="en" aria-pressed="true">English</button><button type="button" value="ja" aria-pressed="false">日本語</button></div>
+<div class="languages" role="group" aria-label="Language / 言語"><button type="button" value="en" aria-pressed="${String(english)}">English</button><button type="button" value="ja" aria-pressed="${String(japanese)}">日本語</button></div>
 </header>
 <main>
 ${main}

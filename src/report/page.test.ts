@@ -223,3 +223,18 @@ describe('reportText', () => {
     expect(text).toContain(reasons['no-checker'].en);
   });
 });
+
+test('the language asked for is shown first, the other is a press away; else the reader’s own', () => {
+  const root = (markup: string) => parseHTML(markup).document.documentElement;
+  const japanese = renderReport(fixtureReport(), 'ja');
+  expect([root(japanese).lang, root(japanese).dataset.show, root(japanese).dataset.first]).toEqual([
+    'ja',
+    'ja',
+    'ja',
+  ]);
+  const pressed = [...parseHTML(japanese).document.querySelectorAll('.languages button')].map((button) =>
+    button.getAttribute('aria-pressed'),
+  );
+  expect(pressed).toEqual(['false', 'true']);
+  expect(root(renderReport(fixtureReport())).dataset.first).toBe('auto');
+});

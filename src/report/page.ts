@@ -1,7 +1,7 @@
 import { charts } from './charts.ts';
 import { conditions } from './conditions.ts';
 import type { Comparison, ReportData } from './data.ts';
-import { figure, findings, page } from './frame.ts';
+import { figure, findings, page, type ShownFirst } from './frame.ts';
 import { both, type Html, html, word } from './html.ts';
 import { count, keepPercent, known } from './numbers.ts';
 import { differenceText, findingOf, METRIC_NAMES, METRIC_UNITS } from './sentences.ts';
@@ -10,7 +10,7 @@ import { type Verdict, verdict } from './verdict.ts';
 import { armName, type Reason, reasons, words } from './words.ts';
 
 /** The report as one HTML file in English and Japanese. */
-export function renderReport(data: ReportData): string {
+export function renderReport(data: ReportData, language: ShownFirst = 'auto'): string {
   const judged = verdict(data);
   const drawn = charts(data);
   const scatter = ['difficulty', 'agreement'];
@@ -18,6 +18,7 @@ export function renderReport(data: ReportData): string {
     title: `${words.title.en}: ${data.model.name}`,
     heading: words.title,
     subtitle: words.subtitle,
+    language,
   };
   const main = html`${verdictSection(data, judged)}
 <section>

@@ -70,7 +70,7 @@ export const SCRIPT = `
     for (const button of buttons) button.setAttribute('aria-pressed', String(button.value === lang));
   };
   for (const button of buttons) button.addEventListener('click', () => show(button.value));
-  const asked = location.hash.slice(1);
-  show(asked === 'ja' || asked === 'en' ? asked : navigator.language.startsWith('ja') ? 'ja' : 'en');
+  const asked = [location.hash.slice(1), root.dataset.first].find((lang) => lang === 'ja' || lang === 'en');
+  show(asked ?? (navigator.language.startsWith('ja') ? 'ja' : 'en'));
 })();
 `;

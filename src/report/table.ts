@@ -33,6 +33,22 @@ export function armColumns(data: ReportData): readonly Column[] {
     column('result', words.winRate, { en: 'Win rate %', ja: '勝率 %' }, ({ winRate, name }) =>
       winRate === null ? missing(judged && name === 'start' ? 'is-start' : 'no-judge') : share(winRate),
     ),
+    ...(data.arms.some((arm) => arm.winLengths !== undefined)
+      ? [
+          column(
+            'result',
+            words.lengthControlled,
+            { en: 'Equal length %', ja: '長さ補正 %' },
+            ({ winLengths, name }) => {
+              if (winLengths === undefined) return missing(name === 'start' ? 'is-start' : 'no-judge');
+              const { lengthControlled } = winLengths;
+              return lengthControlled === null
+                ? missing('no-length-fit')
+                : plain(percent(lengthControlled.winRate), lengthControlled.winRate);
+            },
+          ),
+        ]
+      : []),
     ...(data.arms.some((arm) => arm.reward !== undefined)
       ? [column('result', words.reward, words.reward, ({ reward }) => number(reward))]
       : []),

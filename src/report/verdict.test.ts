@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { winLengths } from '../evaluate/win-lengths.ts';
 import type { ReportData } from './data.ts';
 import { fixtureReport, fixtureWithoutGold, fixtureWithRewardModel, withComparison } from './fixture.ts';
 import { findingOf } from './sentences.ts';
+import { reportText } from './text.ts';
 import { verdict } from './verdict.ts';
 
 /** The fixture with win rates of the selected arm against random and full set to a difference and half an interval. */
@@ -207,5 +209,37 @@ describe('a gain of length', () => {
   test('is not spoken of without that arm, or without a gain', () => {
     for (const data of [matched(null), matched([0.01, 0.02], [0, 0.02])])
       expect(english(data)).not.toMatch(/may come from the lengths|also beats random pairs/);
+  });
+});
+
+describe('length beside the win rate', () => {
+  /** Every other prompt is won, and always by the longer answer. */
+  const told = winLengths(
+    Array.from({ length: 60 }, (_, i) => ({
+      prompt: `p${i}`,
+      win: i % 2,
+      lengthModel: 20 + (i % 2) * (1 + (i % 5)),
+      lengthOpponent: 20 + ((i + 1) % 2) * (1 + (i % 3)),
+    })),
+  );
+  const data = fixtureReport();
+  const arms = data.arms.map((arm) => (arm.name === 'selected' ? { ...arm, winLengths: told } : arm));
+
+  test('a judge that takes the longer answer is warned of, with what is left at equal length', () => {
+    const sentence = verdict({ ...data, arms }).findings.find(({ en }) =>
+      en.includes('chose the longer answer'),
+    );
+    expect(sentence?.level).toBe('warn');
+    expect(sentence?.en).toContain('The judge chose the longer answer in 100.0% of its decided verdicts');
+    expect(sentence?.en).toMatch(/At equal length it would win \d+\.\d% instead of 67\.1%/);
+    expect(sentence?.ja).toMatch(/長さが同じなら勝率は 67\.1% ではなく/);
+  });
+
+  test('the table has a column for it, and a cause where it cannot be told', () => {
+    expect(reportText({ ...data, arms })).toContain('Equal length %');
+    expect(reportText(data)).not.toContain('Equal length %');
+    const none = { ...told, lengthControlled: null, lengthControlledError: 'x' };
+    const without = data.arms.map((arm) => (arm.name === 'selected' ? { ...arm, winLengths: none } : arm));
+    expect(reportText({ ...data, arms: without })).toContain('length cannot be told from the model here');
   });
 });

@@ -46,6 +46,8 @@ export const words = {
   heldOutLoss: { en: 'Held-out loss', ja: '評価用ペアの損失' },
   meanLength: { en: 'Mean length', ja: '平均回答長' },
   tokens: { en: 'tokens', ja: 'トークン' },
+  characters: { en: 'characters', ja: '文字' },
+  lengthControlled: { en: 'Win rate at equal length', ja: '長さを揃えた勝率' },
   ended: { en: 'Ended', ja: '完結率' },
   chosenChange: { en: 'Chosen log-prob change', ja: '良い回答の対数確率の変化' },
   natsPerToken: { en: 'nats per token', ja: 'nat／トークン' },
@@ -203,6 +205,10 @@ export const reasons = {
   'no-style': {
     en: 'no judge counts style marks on this data',
     ja: 'このデータには文体要素の採点がありません',
+  },
+  'no-length-fit': {
+    en: 'length cannot be told from the model here: too few prompts, or every answer is longer by the same number',
+    ja: '件数が少ない、または長さの差が一定のため、長さの影響を分けられません',
   },
   'no-answers': { en: 'no answers were generated', ja: '回答を生成していません' },
   'not-finite': {

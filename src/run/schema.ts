@@ -343,6 +343,12 @@ export const configSchema = z.strictObject({
     .default(1)
     .describe('How many seeds each arm is trained with. More of them tell an effect from chance.'),
   evaluation: evaluation.prefault({}).describe('How the arms are compared.'),
+  language: z
+    .enum(['auto', 'en', 'ja'])
+    .default('auto')
+    .describe(
+      'Language that pages show first and that the report is told in on the terminal; every page has both. auto: the reader’s own on pages, English on the terminal.',
+    ),
   workers: z
     .union([count, z.literal('auto')])
     .default('auto')

@@ -68,8 +68,14 @@ export async function evaluateBenchmark(flags: BenchmarkFlags, outside: Outside)
       const begun = performance.now();
       const judged =
         judge.way === 'duels'
-          ? await judgeDuels(around, questions, sidesOf(opponent as Opponent, sheets), judge)
-          : await judgeGrades(around, questions, sheets, judge);
+          ? await judgeDuels(
+              around,
+              questions,
+              sidesOf(opponent as Opponent, sheets),
+              judge,
+              contestants.arms,
+            )
+          : await judgeGrades(around, questions, sheets, judge, contestants.arms);
       if ('estimate' in judged) {
         progress.close();
         outside.print(estimateSaid(flags, judged.estimate));
@@ -89,7 +95,7 @@ export async function evaluateBenchmark(flags: BenchmarkFlags, outside: Outside)
       const published = await publishedForm(folder, around, data);
       const whole: BenchmarkData = { ...data, published };
       writeJson(join(folder, 'evaluation.json'), whole);
-      writeFileAtomic(join(folder, 'evaluation.html'), renderBenchmark(whole));
+      writeFileAtomic(join(folder, 'evaluation.html'), renderBenchmark(whole, config.language));
       progress.close();
       outside.print(said(flags, whole, folder));
       if (judged.stopped?.error) throw judged.stopped.error;

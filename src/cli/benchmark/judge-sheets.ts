@@ -20,6 +20,7 @@ import { estimateText } from '../../judge/estimate.ts';
 import { needsReference } from '../../judge/grading-judge.ts';
 import { builtInTemplates } from '../../judge/template-own.ts';
 import type { BenchmarkData } from '../../report/benchmark-data.ts';
+import { byModel, byQuestion, onSameQuestions } from './by-question.ts';
 import { modelFileName } from './files.ts';
 import type { DuelJudge, GradeJudge } from './judging.ts';
 import type { Surroundings, sidesOf } from './sources.ts';
@@ -28,7 +29,7 @@ import type { Surroundings, sidesOf } from './sources.ts';
 export interface JudgedSheets {
   readonly data: Pick<
     BenchmarkData,
-    'judge' | 'opponent' | 'spending' | 'duels' | 'grades' | 'notes' | 'stopped'
+    'judge' | 'opponent' | 'spending' | 'duels' | 'grades' | 'notes' | 'stopped' | 'judgedQuestions'
   >;
   readonly stopped: Stop | null;
   /** Judgments as files. */
@@ -41,11 +42,14 @@ export async function judgeDuels(
   questions: readonly Question[],
   { opponent, models }: ReturnType<typeof sidesOf>,
   { judge, template }: DuelJudge,
+  arms: ReadonlyMap<string, string>,
 ): Promise<JudgedSheets | { readonly estimate: Estimate | null }> {
   const sides = models.map((sheet) => ({ sheet, ...duelsOf(questions, sheet, opponent) }));
   // All models in one call: equal questions are paid once, and one estimate covers them.
-  const all = sides.flatMap(({ duels }, side) => duels.map((duel) => ({ side, duel })));
-  const asked = all.map(({ side, duel }) => ({ ...duel, id: `${side}:${duel.id}` }));
+  const asked = byQuestion(
+    sides.map(({ duels }) => duels),
+    questions,
+  );
   const estimate = judge.estimate(asked);
   if (estimate !== null) progress.note(`${judge.name}: ${estimateText(estimate)}`);
   if (flags.estimate === true) return { estimate };
@@ -55,17 +59,11 @@ export async function judgeDuels(
     onProgress: ({ done, total }) => stage.update('judge', done, total),
   });
   stage.end();
-  const judged = sides.map(({ sheet, duels, unanswered }, side): JudgedModel => {
-    const own = `${side}:`;
-    return {
-      model: sheet.model,
-      duels,
-      unanswered,
-      endedShare: endedShare(sheet),
-      verdicts: judgment.verdicts
-        .filter(({ id }) => id.startsWith(own))
-        .map((verdict) => ({ ...verdict, id: verdict.id.slice(own.length) })),
-    };
+  const all = byModel(judgment.verdicts, sides.length);
+  const counted = onSameQuestions(judgment.verdicts, ({ games }) => games.map(({ failure }) => failure));
+  const judged = byModel(counted, sides.length).map((verdicts, side): JudgedModel => {
+    const { sheet, duels, unanswered } = sides[side] as (typeof sides)[number];
+    return { ...named(sheet, arms), duels, unanswered, endedShare: endedShare(sheet), verdicts };
   });
   const places = new Map(questions.map(({ id }, place) => [id, place]));
   return {
@@ -82,11 +80,12 @@ export async function judgeDuels(
       spending: judgment.spending,
       duels: duelResults(judged, { seed: config.seed, judgeModel: judge.model }),
       grades: null,
-      stopped: judgment.stopped?.message ?? null,
+      ...ended(judgment.stopped, counted),
       notes: failureNotes(judgment.failures),
     },
     write(folder) {
-      for (const { model, duels, verdicts } of judged) {
+      for (const [side, { model, duels }] of judged.entries()) {
+        const verdicts = all[side] as (typeof all)[number];
         const names = { model, opponent: opponent.model, judge: judge.model ?? judge.name };
         const name = modelFileName(model);
         writeJsonLines(join(folder, `verdicts-${name}.jsonl`), verdicts);
@@ -107,13 +106,15 @@ export async function judgeGrades(
   questions: readonly Question[],
   models: readonly AnswerSheet[],
   { judge, template }: GradeJudge,
+  arms: ReadonlyMap<string, string>,
 ): Promise<JudgedSheets | { readonly estimate: Estimate | null }> {
   const sides = models.map((sheet) => ({
     sheet,
     ...dialoguesOf(questions, sheet, ({ category }) => category === null || needsReference(category)),
   }));
-  const asked = sides.flatMap(({ dialogues }, side) =>
-    dialogues.map((dialogue) => ({ ...dialogue, id: `${side}:${dialogue.id}` })),
+  const asked = byQuestion(
+    sides.map(({ dialogues }) => dialogues),
+    questions,
   );
   const estimate = judge.estimate(asked);
   progress.note(`${judge.name}: ${estimateText(estimate)}`);
@@ -124,18 +125,18 @@ export async function judgeGrades(
     onProgress: ({ done, total }) => stage.update('judge', done, total),
   });
   stage.end();
-  const graded = sides.map(({ sheet, unanswered }, side): GradedModel => {
-    const own = `${side}:`;
+  const all = byModel(grading.grades, sides.length);
+  const counted = onSameQuestions(grading.grades, ({ failure }) => [failure]);
+  const graded = byModel(counted, sides.length).map((grades, side): GradedModel => {
+    const { sheet, unanswered } = sides[side] as (typeof sides)[number];
     const lengths = sheet.answers.flatMap((answer) => (answer === null ? [] : [lengthChars(answer)]));
     return {
-      model: sheet.model,
+      ...named(sheet, arms),
       unanswered,
       endedShare: endedShare(sheet),
       meanLengthChars:
         lengths.length === 0 ? null : lengths.reduce((sum, length) => sum + length, 0) / lengths.length,
-      grades: grading.grades
-        .filter(({ id }) => id.startsWith(own))
-        .map((grade) => ({ ...grade, id: grade.id.slice(own.length) })),
+      grades,
     };
   });
   return {
@@ -152,17 +153,32 @@ export async function judgeGrades(
       spending: grading.spending,
       duels: null,
       grades: gradeResults(graded, { seed: config.seed, judgeModel: judge.model }),
-      stopped: grading.stopped?.message ?? null,
+      ...ended(grading.stopped, counted),
       notes: failureNotes(grading.failures),
     },
     write(folder) {
-      for (const { model, grades } of graded)
+      for (const [side, { model }] of graded.entries())
         writeJsonLines(
           join(folder, `judgments-${modelFileName(model)}.jsonl`),
-          mtBenchJudgments(model, judge.model, grades),
+          mtBenchJudgments(model, judge.model, all[side] as (typeof all)[number]),
         );
     },
   };
+}
+
+/** A model under the name of its arm, where that has several. */
+function named({ model }: AnswerSheet, arms: ReadonlyMap<string, string>) {
+  const arm = arms.get(model);
+  return { model, ...(arm === undefined ? {} : { arm }) };
+}
+
+/** Why judging ended early, and what the values then are of. */
+function ended(
+  stopped: Stop | null,
+  counted: readonly { readonly id: string }[],
+): Pick<BenchmarkData, 'stopped' | 'judgedQuestions'> {
+  const questions = new Set(counted.map(({ id }) => id.slice(id.indexOf(':') + 1)));
+  return { stopped: stopped?.message ?? null, judgedQuestions: questions.size };
 }
 
 /** Whether the published values rest on this judge, asked by a prompt that is not Winnow's; null where nothing is published. */

@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
 import { inputError } from '../../base/errors.ts';
 import type { Judging } from '../../evaluate/benchmark/definition.ts';
-import type { ChatClient, Price } from '../../judge/chat.ts';
-import { openChatClient } from '../../judge/chat-client.ts';
+import type { ChatClient } from '../../judge/chat.ts';
 import type { PairJudge } from '../../judge/duel.ts';
 import { goldPairJudge } from '../../judge/gold-pair-judge.ts';
 import { type GradingTemplates, gradingJudge, type SingleJudge } from '../../judge/grading-judge.ts';
@@ -11,13 +9,11 @@ import { alpacaEvalOrder } from '../../judge/order.ts';
 import { pairwiseJudge } from '../../judge/pairwise-judge.ts';
 import { preferenceJudge } from '../../judge/preference-judge.ts';
 import { rewardJudge } from '../../judge/reward-judge.ts';
-import type { JudgeTemplate } from '../../judge/template.ts';
 import { readJudgeTemplate } from '../../judge/template-files.ts';
-import { builtInTemplate, builtInTemplates } from '../../judge/template-own.ts';
 import { labJudge } from '../../lab/gold.ts';
 import { embeddedReward } from '../../pipeline/benchmark-rewards.ts';
 import { openRunRewardModel } from '../../pipeline/reward-model.ts';
-import { numberFlag, oneOf, priceOf } from './flags.ts';
+import { oneOf, openJudgeClient, pairTemplate, wholeFlag } from '../judge-connection.ts';
 import type { Surroundings } from './sources.ts';
 
 interface Connection {
@@ -74,7 +70,7 @@ async function llmJudge(around: Surroundings, model: string): Promise<DuelJudge 
   // Templates are read before a connection is: a mistyped one costs nothing.
   if (way === 'grading') {
     const templates = await gradingTemplates(around);
-    const client = clientOf(around);
+    const client = openJudgeClient(flags, around.cache);
     const judge = gradingJudge({ client, model, templates, repeats });
     return { way: 'grades', judge, client, template: templates.turn1.name };
   }
@@ -82,7 +78,7 @@ async function llmJudge(around: Surroundings, model: string): Promise<DuelJudge 
   // AlpacaEval draws the order in its own way, so that its judge is asked what it was asked for the leaderboard.
   const drawn = benchmark.name === 'alpaca-eval' && way === 'log-prob' ? alpacaEvalOrder : undefined;
   const orders = oneOf('orders', flags.orders, ['both', 'seeded'] as const) ?? drawn;
-  const client = clientOf(around);
+  const client = openJudgeClient(flags, around.cache);
   const options = {
     client,
     model,
@@ -95,29 +91,6 @@ async function llmJudge(around: Surroundings, model: string): Promise<DuelJudge 
   return { way: 'duels', judge, client, template: template.name };
 }
 
-function clientOf({ flags, cache }: Surroundings): ChatClient {
-  const price: Price | null = priceOf('', flags.priceIn, flags.priceOut);
-  const budgetUsd = numberFlag('budget-usd', flags.budgetUsd, 0);
-  const concurrency = wholeFlag('concurrency', flags.concurrency);
-  return openChatClient({
-    cache,
-    ...(flags.judgeUrl === undefined ? {} : { baseUrl: flags.judgeUrl }),
-    ...(price === null ? {} : { price }),
-    ...(budgetUsd === undefined ? {} : { budgetUsd }),
-    ...(concurrency === undefined ? {} : { concurrency }),
-  });
-}
-
-async function pairTemplate(
-  given: string | undefined,
-  way: 'log-prob' | 'both-orders',
-): Promise<JudgeTemplate> {
-  if (given === undefined) return builtInTemplate(way === 'log-prob' ? 'preference' : 'pairwise-five');
-  return builtInTemplates().includes(given) && !existsSync(given)
-    ? builtInTemplate(given)
-    : readJudgeTemplate(given);
-}
-
 /** FastChat's file holds a template for each turn; one of Winnow's own, or a file like it, is of the first turn. */
 async function gradingTemplates({ flags }: Surroundings): Promise<GradingTemplates> {
   const own = builtInGrading(oneOf('language', flags.language, ['en', 'ja'] as const) ?? 'en');
@@ -125,10 +98,4 @@ async function gradingTemplates({ flags }: Surroundings): Promise<GradingTemplat
   if (template === undefined) return own;
   if (template.endsWith('.jsonl')) return readMtBenchGrading(template);
   return { ...own, turn1: await readJudgeTemplate(template) };
-}
-
-function wholeFlag(name: string, text: string | undefined): number | undefined {
-  const value = numberFlag(name, text, 1);
-  if (value === undefined || Number.isInteger(value)) return value;
-  throw inputError('bad-number', `--${name} must be a whole number of at least 1`, { got: text });
 }

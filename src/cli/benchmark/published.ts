@@ -18,7 +18,7 @@ export async function publishedForm(
   { benchmark, flags, config }: Surroundings,
   { duels, grades, opponent }: Pick<BenchmarkData, 'duels' | 'grades' | 'opponent'>,
 ): Promise<PublishedForm | null> {
-  const models = (duels?.models ?? grades?.models ?? []).map(({ model }) => model);
+  const models = (duels?.models ?? grades?.models ?? []).flatMap(({ members }) => members);
   const files = (kind: string, end: string) =>
     models.map((model) => join(folder, `${kind}-${modelFileName(model)}.${end}`)).filter(existsSync);
   if (benchmark.name === 'alpaca-eval' && duels !== null) {

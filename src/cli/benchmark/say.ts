@@ -1,13 +1,9 @@
 import type { DuelResult, GradeResult } from '../../evaluate/benchmark/results.ts';
-import type { ArmPair } from '../../evaluate/compare-arms.ts';
 import { dollars } from '../../judge/estimate.ts';
 import type { BenchmarkData } from '../../report/benchmark-data.ts';
-import {
-  lengthSentence,
-  noiseSentence,
-  pairSentence,
-  positionSentence,
-} from '../../report/benchmark-sentences.ts';
+import { publishedValue } from '../../report/benchmark-published.ts';
+import { benchmarkTrust, benchmarkVerdicts } from '../../report/benchmark-verdict.ts';
+import { lengthText } from '../../report/length-sentence.ts';
 import { count, fixed, percent } from '../../report/numbers.ts';
 import { csvTable, type TextColumn, textTable } from '../columns.ts';
 
@@ -36,31 +32,9 @@ export function benchmarkCsv(data: BenchmarkData): string {
 }
 
 function sentences(data: BenchmarkData): string[] {
-  const { duels, grades, spending, stopped, notes } = data;
-  const pairs: readonly ArmPair[] = duels?.pairs ?? grades?.pairs ?? [];
-  const unit = duels === null ? 'rating' : 'points';
-  const families = (duels?.models ?? grades?.models ?? []).flatMap(({ model, sameFamily }) =>
-    sameFamily === null
-      ? []
-      : [`The judge and ${model} are of one family (${sameFamily}): judges favour their own.`],
-  );
+  const { spending, notes } = data;
   return [
-    ...(stopped === null ? [] : [`Not all was judged: ${stopped}`]),
-    ...pairs.map((pair) => pairSentence(pair, unit).en),
-    ...(duels?.models ?? []).flatMap((model) => lengthSentence(model)?.en ?? []),
-    ...(duels?.models ?? []).flatMap((model) => positionSentence(model)?.en ?? []),
-    ...(duels?.models ?? []).flatMap((model) => noiseSentence(model)?.en ?? []),
-    ...(duels?.models ?? []).flatMap(({ model, lengthControlledError }) =>
-      lengthControlledError === null
-        ? []
-        : [`${model} has no length-controlled win rate: ${lengthControlledError}`],
-    ),
-    ...families,
-    ...(data.judge.official === false
-      ? [
-          'The published values of this benchmark rest on another judge or another prompt of it: these are not comparable with them.',
-        ]
-      : []),
+    ...[...benchmarkVerdicts(data), ...benchmarkTrust(data)].map(({ en }) => en),
     ...notes,
     ...(spending === null
       ? []
@@ -105,7 +79,7 @@ function duelColumns({ published }: BenchmarkData): readonly TextColumn<DuelResu
       show: ({ lengths }) =>
         lengths === null
           ? null
-          : `${count(lengths.meanLength.model)} / ${count(lengths.meanLength.opponent)}`,
+          : `${lengthText(lengths.meanLength.model)} / ${lengthText(lengths.meanLength.opponent)}`,
       value: ({ lengths }) => lengths?.meanLength.model ?? null,
     },
     hidden('meanLengthOpponentChars', ({ lengths }) => lengths?.meanLength.opponent),
@@ -118,31 +92,17 @@ function duelColumns({ published }: BenchmarkData): readonly TextColumn<DuelResu
 
 /** The benchmark's own value, where it is another than the win rate beside it. */
 function publishedColumn(published: BenchmarkData['published']): TextColumn<DuelResult>[] {
-  if (published?.benchmark === 'alpaca-eval') {
-    const values = new Map(published.models.map((one) => [one.model, one]));
-    const of = ({ model }: DuelResult) => values.get(model)?.lengthControlledWinRate ?? null;
-    return [
-      {
-        heading: 'AlpacaEval LC %',
-        name: 'alpacaEvalLengthControlled',
-        show: (row) => (of(row) === null ? null : fixed(of(row), 1)),
-        value: of,
-      },
-    ];
-  }
-  if (published?.benchmark === 'arena-hard') {
-    const values = new Map(published.models.map((one) => [one.model, one]));
-    const of = ({ model }: DuelResult) => values.get(model)?.winRate ?? null;
-    return [
-      {
-        heading: 'Arena-Hard',
-        name: 'arenaHard',
-        show: (row) => (of(row) === null ? null : fixed(of(row), 1)),
-        value: of,
-      },
-    ];
-  }
-  return [];
+  const own = publishedValue(published);
+  if (own === null) return [];
+  const { name, heading, digits, of } = own;
+  return [
+    {
+      heading: `${heading} %`,
+      name,
+      show: (row) => (of(row) === null ? null : fixed(of(row), digits)),
+      value: of,
+    },
+  ];
 }
 
 const GRADE_COLUMNS: readonly TextColumn<GradeResult>[] = [

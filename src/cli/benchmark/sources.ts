@@ -11,8 +11,9 @@ import { hubDataFile } from '../../model/hub-data.ts';
 import { answerQuestions, type EmbeddedModel } from '../../pipeline/answering.ts';
 import type { StageContext } from '../../pipeline/execute.ts';
 import { type Config, requireKey } from '../../run/config.ts';
+import { numberFlag, priceOf } from '../judge-connection.ts';
 import type { Progress } from '../progress.ts';
-import { type BenchmarkFlags, numberFlag, priceOf } from './flags.ts';
+import type { BenchmarkFlags } from './flags.ts';
 
 /** What the flow needs of its surroundings. */
 export interface Surroundings {
@@ -64,6 +65,8 @@ export interface Contestants {
   /** Names on the server. */
   readonly served: readonly string[];
   readonly names: readonly string[];
+  /** The arm of a model that is one of its training seeds; of models that stand alone there is none. */
+  readonly arms: ReadonlyMap<string, string>;
 }
 
 /** @throws inputError `same-model`, `no-models`, and those of the files of answers. */
@@ -88,7 +91,7 @@ export async function contestantsOf(
       need: '--model, --answers, --server-models, or a run folder (--out) with trained arms',
       remedy: 'Name at least one',
     });
-  return { given, embedded, served, names };
+  return { given, embedded, served, names, arms: armsOf(embedded) };
 }
 
 /** Answers of every model under test; what is there already is not asked again. */
@@ -147,6 +150,13 @@ async function embeddedModels({ config, flags, hub, context }: Surroundings): Pr
         : { name, modelDir: dir, adapter: null },
     ),
   ];
+}
+
+/** `name-seed` of a run with several training seeds: one arm. */
+function armsOf(embedded: readonly EmbeddedModel[]): ReadonlyMap<string, string> {
+  const arms = embedded.map(({ name }) => [name, name.replace(/-\d+$/, '')] as const);
+  const seeds = (arm: string) => arms.filter(([name, own]) => own === arm && name !== arm).length;
+  return new Map(arms.filter(([, arm]) => seeds(arm) > 1));
 }
 
 function wantedArms({ arms }: BenchmarkFlags): readonly string[] | null {

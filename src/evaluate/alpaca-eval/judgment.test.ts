@@ -1,6 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { alpacaForm, alpacaJudgment, codePoints } from './judgment.ts';
+import { alpacaForm, alpacaJudgment } from './judgment.ts';
 
 const where = { file: 'f', line: 3, row: 2 };
 const official = {
@@ -79,17 +78,4 @@ describe('alpacaJudgment', () => {
     for (const row of [null, 1, [], {}, { preference: 1 }, { model: 'a' }])
       expect(alpacaForm(row)).toBeNull();
   });
-});
-
-test('codePoints counts as Python’s len', () => {
-  expect(codePoints('')).toBe(0);
-  expect(codePoints('aé漢\u{1f600}')).toBe(4);
-  expect(codePoints('\ud83d')).toBe(1);
-  expect(codePoints('\ude00\ud83d')).toBe(2);
-  fc.assert(
-    fc.property(fc.array(fc.constantFrom('a', '漢', '\u{1f600}', '\ud83d', '\ude00')), (pieces) => {
-      const text = pieces.join('');
-      expect(codePoints(text)).toBe([...text].length);
-    }),
-  );
 });

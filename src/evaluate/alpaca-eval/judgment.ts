@@ -1,3 +1,4 @@
+import { codePoints } from '../../base/code-points.ts';
 import { type ErrorFields, inputError } from '../../base/errors.ts';
 import { sha256 } from '../../base/hash.ts';
 
@@ -78,16 +79,6 @@ function lengthOf(row: Row, text: string, count: string, where: ErrorFields): nu
   if (length === null || length === undefined) return null;
   if (typeof length === 'number' && length >= 0 && length < Number.POSITIVE_INFINITY) return length;
   throw bad(count, 'a length in characters', length, where);
-}
-
-/** Length as Python's `len`: a pair of surrogates is one character. */
-export function codePoints(text: string): number {
-  let count = text.length;
-  for (let i = 1; i < text.length; i++) {
-    const isLow = (text.charCodeAt(i) & 0xfc00) === 0xdc00;
-    if (isLow && (text.charCodeAt(i - 1) & 0xfc00) === 0xd800) count--;
-  }
-  return count;
 }
 
 function nameOf(row: Row, columns: readonly string[], where: ErrorFields): string {

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { codePoints } from '../../base/code-points.ts';
 import { inputError } from '../../base/errors.ts';
 import { asMessages, type Question } from './question.ts';
 import { type Row, readRecords } from './records.ts';
@@ -115,10 +116,4 @@ function lastUserText(prompt: Question['prompt']): string {
 /** Length as people read it: characters (Unicode code points), which no tokenizer changes. */
 export function lengthChars({ turns }: BenchmarkAnswer): number {
   return turns.reduce((sum, { text }) => sum + codePoints(text), 0);
-}
-
-export function codePoints(text: string): number {
-  let length = 0;
-  for (const _ of text) length++;
-  return length;
 }

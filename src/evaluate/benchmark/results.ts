@@ -1,17 +1,17 @@
-import { WinnowError } from '../../base/errors.ts';
+import { codePoints } from '../../base/code-points.ts';
 import type { Duel, DuelVerdict } from '../../judge/duel.ts';
 import { sameFamily } from '../../judge/family.ts';
 import type { TurnGrade } from '../../judge/grading-judge.ts';
 import { type JudgeNoise, judgeNoise } from '../../judge/judge-noise.ts';
 import { type PositionBias, positionBias } from '../../judge/position-bias.ts';
 import { type ArmPair, type ArmVerdict, type ArmWinRate, compareJudgedArms } from '../compare-arms.ts';
-import { lengthControlledWinRate } from '../length-controlled.ts';
-import { type LengthStory, lengthStory } from '../length-story.ts';
-import { codePoints } from './answer.ts';
+import { type WinLengths, winLengths } from '../win-lengths.ts';
 
 /** A model under test as a judge found it. */
 export interface JudgedModel {
   readonly model: string;
+  /** Models of one arm (its training seeds) are one row of the results, by this name. */
+  readonly arm?: string;
   readonly duels: readonly Duel[];
   readonly verdicts: readonly DuelVerdict[];
   /** Questions without an answer of the model or its opponent. */
@@ -20,8 +20,12 @@ export interface JudgedModel {
   readonly endedShare: number | null;
 }
 
-export interface DuelResult {
+/** Lengths are in characters. */
+export interface DuelResult extends WinLengths {
+  /** The model, or the arm of several. */
   readonly model: string;
+  /** The models that were judged. */
+  readonly members: readonly string[];
   /** Verdicts, repeats counted. */
   readonly verdicts: number;
   /** Duels, repeats counted, that the judge gave no verdict on. */
@@ -31,12 +35,6 @@ export interface DuelResult {
   readonly winRate: ArmWinRate['winRate'] | null;
   /** Ranks that the model may have; models that were not told apart share one. null without any verdict. */
   readonly rank: ArmWinRate['rank'] | null;
-  /** The win rate if all answers were as long as the opponent's, 0 … 1. */
-  readonly lengthControlled: { readonly winRate: number; readonly standardError: number | null } | null;
-  /** Why there is none. */
-  readonly lengthControlledError: string | null;
-  /** In characters. */
-  readonly lengths: LengthStory | null;
   readonly endedShare: number | null;
   /** Of duels judged in both orders; null where none was. */
   readonly position: Omit<PositionBias, 'firstShares'> | null;
@@ -51,6 +49,8 @@ export interface DuelResults {
   readonly models: readonly DuelResult[];
   /** Differences between models on the same questions. */
   readonly pairs: readonly ArmPair[];
+  /** What is the judge's alone, over all models. */
+  readonly overall: Pick<DuelResult, 'position' | 'noise'>;
 }
 
 /** Win rates against one opponent, with what must stand beside them. */
@@ -58,36 +58,67 @@ export function duelResults(
   judged: readonly JudgedModel[],
   { seed, judgeModel }: { readonly seed: number; readonly judgeModel: string | null },
 ): DuelResults {
-  const arms = judged
-    .map(({ model, verdicts }) => ({ name: model, verdicts: verdicts.flatMap(armVerdict) }))
+  const groups = grouped(judged);
+  const arms = groups
+    .map(([name, members]) => ({
+      name,
+      verdicts: members.flatMap(({ verdicts }) => verdicts.flatMap(armVerdict)),
+    }))
     .filter(({ verdicts }) => verdicts.length > 0);
   const { arms: rated, pairs } = compareJudgedArms(arms, { seed });
   const rates = new Map(rated.map((arm) => [arm.name, arm]));
-  const models = judged.map((one): DuelResult => {
-    const { model, verdicts, unanswered, endedShare } = one;
+  const models = groups.map(([model, members]): DuelResult => {
     const rate = rates.get(model) ?? null;
-    const rows = lengthRows(one);
-    const position = positionBias(verdicts);
-    const { firstShares: _, ...bias } = position;
+    const rows = members.flatMap(lengthRows);
     return {
       model,
+      members: members.map((member) => member.model),
       verdicts: rows.length,
-      withoutVerdict: verdicts.length - rows.length,
-      unanswered,
+      withoutVerdict: total(members, ({ verdicts }) => verdicts.length) - rows.length,
+      unanswered: total(members, ({ unanswered }) => unanswered),
       winRate: rate?.winRate ?? null,
       rank: rate?.rank ?? null,
-      ...controlled(rows),
-      lengths: rows.length === 0 ? null : lengthStory(rows),
-      endedShare,
-      position: position.duels === 0 ? null : bias,
-      noise: judgeNoise(verdicts),
+      ...winLengths(rows),
+      endedShare: meanEnded(members),
+      ...judgeAlone(members),
       sameFamily: judgeModel === null ? null : sameFamily(judgeModel, model),
     };
   });
   return {
     models: models.sort((a, b) => (b.winRate?.value ?? -1) - (a.winRate?.value ?? -1)),
     pairs,
+    overall: judgeAlone(judged),
   };
+}
+
+/** By arm, else by model, in the order of their first members. */
+function grouped<T extends { readonly model: string; readonly arm?: string }>(
+  judged: readonly T[],
+): [string, T[]][] {
+  const groups = new Map<string, T[]>();
+  for (const one of judged) {
+    const name = one.arm ?? one.model;
+    groups.set(name, [...(groups.get(name) ?? []), one]);
+  }
+  return [...groups];
+}
+
+/** What order and chance did to the judge's verdicts. */
+function judgeAlone(judged: readonly JudgedModel[]): Pick<DuelResult, 'position' | 'noise'> {
+  const verdicts = judged.flatMap((one, place) =>
+    one.verdicts.map((verdict) => ({ ...verdict, id: `${place}:${verdict.id}` })),
+  );
+  const { firstShares: _, ...position } = positionBias(verdicts);
+  return { position: position.duels === 0 ? null : position, noise: judgeNoise(verdicts) };
+}
+
+function total<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + value(item), 0);
+}
+
+function meanEnded(members: readonly { readonly endedShare: number | null }[]): number | null {
+  const known = members.flatMap(({ endedShare }) => (endedShare === null ? [] : [endedShare]));
+  return known.length < members.length ? null : total(known, (share) => share) / known.length;
 }
 
 function armVerdict({ id, repeat, win }: DuelVerdict): ArmVerdict[] {
@@ -107,30 +138,11 @@ function lengthRows({ duels, verdicts }: JudgedModel) {
   });
 }
 
-/** A fit that cannot be made is told by its cause; the plain win rate stands. */
-function controlled(
-  rows: ReturnType<typeof lengthRows>,
-): Pick<DuelResult, 'lengthControlled' | 'lengthControlledError'> {
-  // Repeats of a question are not judgments of their own.
-  const byPrompt = new Map<string, (typeof rows)[number][]>();
-  for (const row of rows) byPrompt.set(row.prompt, [...(byPrompt.get(row.prompt) ?? []), row]);
-  const means = [...byPrompt.values()].map((own) => {
-    const { lengthModel, lengthOpponent } = own[0] as (typeof own)[number];
-    const share = own.reduce((sum, { win }) => sum + win, 0) / own.length;
-    return { share, lengthModel, lengthBaseline: lengthOpponent };
-  });
-  try {
-    const { winRate, standardError } = lengthControlledWinRate(means);
-    return { lengthControlled: { winRate, standardError }, lengthControlledError: null };
-  } catch (error) {
-    if (!(error instanceof WinnowError)) throw error;
-    return { lengthControlled: null, lengthControlledError: error.message };
-  }
-}
-
 /** A model under test as a judge graded it. */
 export interface GradedModel {
   readonly model: string;
+  /** As in `JudgedModel`. */
+  readonly arm?: string;
   readonly grades: readonly TurnGrade[];
   readonly unanswered: number;
   readonly meanLengthChars: number | null;
@@ -139,6 +151,7 @@ export interface GradedModel {
 
 export interface GradeResult {
   readonly model: string;
+  readonly members: readonly string[];
   readonly ratings: number;
   readonly withoutVerdict: number;
   readonly unanswered: number;
@@ -167,30 +180,35 @@ export function gradeResults(
   graded: readonly GradedModel[],
   { seed, judgeModel }: { readonly seed: number; readonly judgeModel: string },
 ): GradeResults {
-  const arms = graded
-    .map(({ model, grades }) => ({
-      name: model,
-      verdicts: grades.flatMap(({ id, repeat, rating }): ArmVerdict[] =>
-        rating === null ? [] : [{ prompt: id, repeat, win: (clamp(rating) - LEAST_RATING) / WIDTH }],
+  const groups = grouped(graded);
+  const arms = groups
+    .map(([name, members]) => ({
+      name,
+      verdicts: members.flatMap(({ grades }) =>
+        grades.flatMap(({ id, repeat, rating }): ArmVerdict[] =>
+          rating === null ? [] : [{ prompt: id, repeat, win: (clamp(rating) - LEAST_RATING) / WIDTH }],
+        ),
       ),
     }))
     .filter(({ verdicts }) => verdicts.length > 0);
   const { arms: rated, pairs } = compareJudgedArms(arms, { seed });
   const rates = new Map(rated.map((arm) => [arm.name, arm]));
   const asRating = (share: number) => LEAST_RATING + WIDTH * share;
-  const models = graded.map((one): GradeResult => {
-    const { model, grades, unanswered, meanLengthChars, endedShare } = one;
+  const models = groups.map(([model, members]): GradeResult => {
     const rate = rates.get(model) ?? null;
+    const grades = members.flatMap((member) => member.grades);
     const known = grades.flatMap(({ turn, rating }) => (rating === null ? [] : [{ turn, rating }]));
     const turnMean = (turn: number) => {
       const own = known.filter((grade) => grade.turn === turn);
-      return own.length === 0 ? null : own.reduce((sum, { rating }) => sum + rating, 0) / own.length;
+      return own.length === 0 ? null : total(own, ({ rating }) => rating) / own.length;
     };
+    const lengths = members.flatMap(({ meanLengthChars }) => meanLengthChars ?? []);
     return {
       model,
+      members: members.map((member) => member.model),
       ratings: known.length,
       withoutVerdict: grades.length - known.length,
-      unanswered,
+      unanswered: total(members, ({ unanswered }) => unanswered),
       mean:
         rate === null
           ? null
@@ -203,8 +221,8 @@ export function gradeResults(
       turns: [turnMean(1), turnMean(2)],
       rank: rate?.rank ?? null,
       repeatDeviation: rate === null || rate.repeatDeviation === null ? null : WIDTH * rate.repeatDeviation,
-      meanLengthChars,
-      endedShare,
+      meanLengthChars: lengths.length === 0 ? null : total(lengths, (length) => length) / lengths.length,
+      endedShare: meanEnded(members),
       sameFamily: sameFamily(judgeModel, model),
     };
   });

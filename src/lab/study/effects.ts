@@ -29,7 +29,10 @@ export const effects: Study = {
     const quick = extent === 'quick';
     const cellsIn = (world: NamedWorld, count: number, arms: Cell['arms']) =>
       range(count).map((index): Cell => ({ study: 'effects', world, size: 's', index, arms }));
-    const all = (replicate: Replicate) => armsOf(replicate, quick ? 1 : 2);
+    const all = (replicate: Replicate) =>
+      quick
+        ? armsOf(replicate, 1).filter(({ name }) => !name.includes(', ') || QUICK.includes(name))
+        : armsOf(replicate, 2);
     const cells = await runCells(lab, cellsIn(HOME, seeds ?? (quick ? 2 : 5), all));
     const chosen = working(cells)[0];
     const elsewhere =
@@ -46,6 +49,11 @@ export const effects: Study = {
     return conclude(cells, chosen, elsewhere);
   },
 };
+
+/** One correction of each kind is enough for a look. */
+const QUICK = ['within length', 'LD-DPO 0.5', 'R-DPO 0.05', 'SamPO', 'anchor 0.03', 'anchor 0.3'].map(
+  (label) => `${PLAIN}, ${label}`,
+);
 
 /** Each arm in so many orders; the two that all are compared with in one more. */
 function armsOf(replicate: Replicate, orders: number): LabArm[] {
