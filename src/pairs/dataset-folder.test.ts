@@ -160,7 +160,10 @@ describe('the folder of LLaMA-Factory', () => {
 
   it('says what is there where it cannot know', async () => {
     const dir = folderOf(files);
-    expect((await failure(dir)).message).toContain('words, turns, hub');
+    expect((await failure(dir)).message).toContain('got "words, turns"');
+    const { words, hub } = info;
+    const one = folderOf({ ...files, 'dataset_info.json': JSON.stringify({ hub, words }) });
+    expect((await readPairs(one)).source.subset).toBe('words');
     expect((await failure(dir, { subset: 'plain' })).code).toBe('no-ranking');
     expect((await failure(dir, { subset: 'none' })).code).toBe('no-such-subset');
     expect((await failure(dir, { subset: 'hub' })).code).toBe('file-missing');

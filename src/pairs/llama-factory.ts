@@ -29,14 +29,17 @@ function isEntry(value: unknown): value is Row {
 }
 
 /**
- * The dataset of a LLaMA-Factory folder: the one that `subset` names, else the only one with `ranking: true`; its
- * columns and tags are read as the entry says.
+ * The dataset of a LLaMA-Factory folder: the one that `subset` names, else the only one with `ranking: true` (of those
+ * whose file is there, where some are); its columns and tags are read as the entry says.
  * @throws input error `which-subset`, `no-such-subset`, `no-ranking`, `file-missing`, `bad-dataset-info`.
  */
 export function llamaFactorySource(folder: string, { subset, split }: DatasetChoice) {
   const file = join(folder, INFO);
   const info = readJson(file) as Row;
-  const ranking = Object.keys(info).filter((name) => isRow(info[name]) && info[name].ranking === true);
+  const all = Object.keys(info).filter((name) => isRow(info[name]) && info[name].ranking === true);
+  // LLaMA-Factory's own file names many datasets that lie on hubs.
+  const here = all.filter((name) => isHere(folder, info[name]));
+  const ranking = here.length > 0 ? here : all;
   const name = subset ?? (ranking.length === 1 ? ranking[0] : undefined);
   if (name === undefined) {
     const what =
@@ -75,6 +78,10 @@ export function llamaFactorySource(folder: string, { subset, split }: DatasetCho
     subset: name,
     format: { name: `llama-factory ${entry.formatting === 'sharegpt' ? 'sharegpt' : 'alpaca'}`, rule },
   };
+}
+
+function isHere(folder: string, entry: unknown): boolean {
+  return isRow(entry) && typeof entry.file_name === 'string' && existsSync(join(folder, entry.file_name));
 }
 
 function filesOf(folder: string, { file_name: fileName }: Row, info: string): string[] {

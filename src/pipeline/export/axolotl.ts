@@ -1,6 +1,7 @@
 import type { ArmPair } from './run-pairs.ts';
 import {
   adapterNotes,
+  alphaNotes,
   leftOut,
   lossNotes,
   modelOf,
@@ -105,6 +106,7 @@ export function axolotlFiles({ config, hyper, pairs, messages }: TrainerInput): 
     notes: [
       ...leftOut('axolotl', left, 'one answer a side, and the roles system, user, assistant and tool'),
       ...lossNotes('axolotl', hyper, ['sigmoid']),
+      ...alphaNotes('axolotl', hyper),
       ...adapterNotes(config),
     ],
   };

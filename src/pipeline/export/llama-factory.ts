@@ -2,6 +2,7 @@ import type { Message } from '../../pairs/pair.ts';
 import type { ArmPair } from './run-pairs.ts';
 import {
   adapterNotes,
+  alphaNotes,
   leftOut,
   lossNotes,
   modelOf,
@@ -100,6 +101,7 @@ export function llamaFactoryFiles({ config, hyper, pairs, messages }: TrainerInp
     notes: [
       ...leftOut('LLaMA-Factory', left, 'user and assistant in turn and one answer a side'),
       ...lossNotes('LLaMA-Factory', hyper, ['sigmoid', 'ld-dpo']),
+      ...alphaNotes('LLaMA-Factory', hyper),
       ...adapterNotes(config),
     ],
   };

@@ -1,5 +1,6 @@
 import {
   adapterNotes,
+  alphaNotes,
   lossNotes,
   modelOf,
   scheduleName,
@@ -63,10 +64,8 @@ export function openRlhfFiles({ config, hyper, dataFile, messages }: TrainerInpu
       ...(config.revision === 'main'
         ? []
         : [`OpenRLHF takes no revision of a model: download ${config.revision} and name its folder`]),
-      ...(Number.isInteger(hyper.alpha) || hyper.method === 'full'
-        ? []
-        : ['OpenRLHF takes a whole lora.alpha']),
       ...lossNotes('OpenRLHF', hyper, ['sigmoid']),
+      ...alphaNotes('OpenRLHF', hyper),
       ...adapterNotes(config),
     ],
   };

@@ -45,6 +45,13 @@ export function lossNotes(name: string, { loss }: Hyper, known: readonly Hyper['
   return [`${name} has no loss ${loss}: its file says DPO's own (sigmoid), which is another training`];
 }
 
+/** The trainers take LoRA's alpha as a whole number. */
+export function alphaNotes(name: string, { method, alpha }: Hyper): string[] {
+  return method === 'full' || Number.isInteger(alpha)
+    ? []
+    : [`${name} takes a whole lora_alpha, and the run has ${alpha}`];
+}
+
 /** A start from an adapter: no trainer here takes one beside the model. */
 export function adapterNotes({ training: { adapter } }: Config): string[] {
   if (adapter === null) return [];

@@ -1,5 +1,6 @@
 import {
   adapterNotes,
+  alphaNotes,
   lossNotes,
   modelOf,
   scheduleName,
@@ -70,7 +71,7 @@ export function trlFiles({ config, hyper, pairs, dataFile, as }: TrainerInput): 
     command: 'trl dpo --config train/trl.yaml',
     notes: [
       ...lossNotes('TRL', hyper, ['sigmoid', 'ld-dpo']),
-      ...(Number.isInteger(hyper.alpha) || hyper.method === 'full' ? [] : ['TRL takes a whole lora_alpha']),
+      ...alphaNotes('TRL', hyper),
       ...adapterNotes(config),
     ],
   };
