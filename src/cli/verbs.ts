@@ -102,7 +102,10 @@ async function check(way: Way): Promise<Said> {
   };
   const shown = refused
     .slice(0, 20)
-    .map(({ row, cause, message, remedy }) => `  row ${row}: ${cause}: ${message}. ${remedy}`);
+    .map(
+      ({ row, place, cause, message, remedy }) =>
+        `  row ${row}${place === undefined ? '' : ` (${place.file}, row ${place.row})`}: ${cause}: ${message}. ${remedy}`,
+    );
   const text = [
     `${source.file} (${source.format}): ${read} rows read, ${used} can be used (${pool.length} to learn from, ${heldOut.length} held out), ${refused.length} refused`,
     ...Object.entries(counts).map(([cause, n]) => `  ${n} ${cause}`),

@@ -1,6 +1,8 @@
 import { splitConversations } from './format-implicit.ts';
+import type { FormatRule } from './format-rule.ts';
 import type { Message } from './pair.ts';
 import {
+  askedMessages,
   badRow,
   isPromptRole,
   type PairTexts,
@@ -10,17 +12,46 @@ import {
   toMessages,
 } from './shape.ts';
 
+export const EXPLICIT: FormatRule = {
+  detect: (row) => row.prompt != null && 'chosen' in row && 'rejected' in row,
+  parse: parseExplicit,
+  columns: (row) => [
+    ...['prompt', 'chosen', 'rejected'],
+    ...SYSTEM_COLUMNS.filter((column) => systemText(row, column) !== ''),
+    // ultrafeedback_binarized says the chosen conversation twice.
+    ...(Array.isArray(row.messages) && JSON.stringify(row.messages) === JSON.stringify(row.chosen)
+      ? ['messages']
+      : []),
+  ],
+};
+
+const SYSTEM_COLUMNS = ['system', 'system_prompt'] as const;
+
+function systemText(row: Row, column: string): string {
+  const value = row[column];
+  return typeof value === 'string' ? value : '';
+}
+
 /**
  * A prompt column beside chosen and rejected:
- * - three strings (TRL standard);
+ * - three strings (TRL standard); with a `system` or `system_prompt` column they become messages;
  * - a prompt of messages with completions as messages, one message or text (TRL conversational);
  * - either of them with completions that repeat the prompt (ultrafeedback_binarized: the prompt is a string
  *   and chosen / rejected are whole conversations): the repeated part is taken off.
  */
-export function parseExplicit(row: Row): PairTexts {
-  const { prompt, chosen, rejected } = row;
+function parseExplicit(row: Row): PairTexts {
+  const system = SYSTEM_COLUMNS.map((column) => systemText(row, column)).find((text) => text !== '') ?? '';
+  const texts = parseTexts(row, system);
+  if (system === '' || typeof texts.prompt === 'string' || texts.prompt[0]?.role === 'system') return texts;
+  return { ...texts, prompt: [{ role: 'system', content: system }, ...texts.prompt] };
+}
+
+function parseTexts({ prompt, chosen, rejected }: Row, system: string): PairTexts {
   if (typeof prompt === 'string') {
-    if (typeof chosen === 'string' && typeof rejected === 'string') return { prompt, chosen, rejected };
+    if (typeof chosen === 'string' && typeof rejected === 'string') {
+      if (system === '') return { prompt, chosen, rejected };
+      return answered(askedMessages(system, prompt), chosen, rejected);
+    }
     return afterPromptString(
       prompt,
       sideOf(chosen, rejected, 'chosen'),
@@ -32,7 +63,13 @@ export function parseExplicit(row: Row): PairTexts {
   return afterPromptMessages(asked, toCompletion(chosen, 'chosen'), toCompletion(rejected, 'rejected'));
 }
 
-function afterPromptMessages(prompt: Message[], chosen: Message[], rejected: Message[]): PairTexts {
+/** Two answers in text to a prompt of messages. */
+export function answered(prompt: Message[], chosen: string, rejected: string): PairTexts {
+  const side = (content: string): Message[] => [{ role: 'assistant', content }];
+  return { prompt, chosen: side(chosen), rejected: side(rejected) };
+}
+
+export function afterPromptMessages(prompt: Message[], chosen: Message[], rejected: Message[]): PairTexts {
   const repeated = prompt.length > 0 && [chosen, rejected].every((side) => startsWithMessages(side, prompt));
   if (repeated && !isPromptRole(prompt[0]?.role ?? '')) {
     throw badRow(

@@ -6,10 +6,9 @@ import { type Checkpoint, openCheckpoint } from '../model/checkpoint.ts';
 import { type HubOptions, modelFolder } from '../model/hub.ts';
 import { loraTargets } from '../model/layer.ts';
 import { refusedBy } from '../pairs/check.ts';
-import { PAIR_FORMATS, type PairFormat } from '../pairs/formats.ts';
 import { nearDuplicateKey } from '../pairs/keys.ts';
 import type { Message, PreferencePair, RefusedRow, Text } from '../pairs/pair.ts';
-import { type PairSet, readPairs } from '../pairs/read.ts';
+import { type PairSet, type ReadPairsOptions, readPairs } from '../pairs/read.ts';
 import { splitHeldOut } from '../pairs/split.ts';
 import { type Config, requireKey } from '../run/config.ts';
 import { type PairLengths, type Strata, strataWithin } from '../select/strata.ts';
@@ -78,10 +77,7 @@ export async function prepare(
   const tokenizer = loadTokenizer(modelDir);
   const rewardModel = await openRunRewardModel(config, reward);
   const policy = truncationPolicy(config, checkpoint);
-  const set = await readPairs(dataFile, {
-    format: pairFormat(config.format),
-    ...(config.limit === null ? {} : { limit: config.limit }),
-  });
+  const set = await readPairs(dataFile, pairOptions(config));
   const vocabSize = checkpoint.config.vocabSize;
   const tokenized = tokenizePairs(set.pairs, tokenizer, policy, { vocabSize });
   const refused = [...set.refused, ...tokenized.refused].sort((a, b) => a.row - b.row);
@@ -134,6 +130,7 @@ export async function prepare(
     tokens: writeTokens(runDir, tokenized.rows),
   };
   const notes = [
+    ...set.notes,
     ...(tokenized.boundaryMerges > 0
       ? [
           `${tokenized.boundaryMerges} completions begin inside what the tokenizer would join to the prompt; they were encoded apart.`,
@@ -233,13 +230,11 @@ export function readUsable(runDir: string, ids: Iterable<string>): Map<string, P
   return pairs;
 }
 
-function pairFormat(name: string): PairFormat | 'auto' {
-  if (name === 'auto' || (PAIR_FORMATS as readonly string[]).includes(name))
-    return name as PairFormat | 'auto';
-  throw inputError('bad-format', 'format names no known format of pairs', {
-    got: name,
-    need: ['auto', ...PAIR_FORMATS],
-  });
+/** How the configured data is read. */
+export function pairOptions(config: Config): ReadPairsOptions {
+  const { format, split, subset, columns, ratings, seed, limit } = config;
+  const options = { format, split, subset, columns, ratings: { ...ratings, seed } };
+  return limit === null ? options : { ...options, limit };
 }
 
 /** The configured lengths, within what the model can see. */

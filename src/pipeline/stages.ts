@@ -189,7 +189,7 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
   );
   writeJson(join(folder, 'receipt.json'), {
     version: VERSION,
-    data: { file: source.file, sha256: source.sha256, format: source.format, rowsRead: prepared.read },
+    data: { ...source, rowsRead: prepared.read },
     model: { name: modelName(base.modelDir), dir: base.modelDir, hash: base.modelHash },
     tokens: base.tokens.hash,
     training: scored.hyper,
