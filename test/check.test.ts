@@ -75,7 +75,7 @@ describe('winnow check', () => {
     expect(told.tokens?.chosen?.min).toBeGreaterThan(0);
     const { pool, heldOut } = told.split as { pool: number; heldOut: number };
     expect(pool + heldOut).toBe(told.used);
-    const { trained, scored } = told.tokens?.cost as { trained: number; scored: number };
+    const { trained, scored } = (told.tokens as NonNullable<Told['tokens']>).cost;
     expect(trained).toBeGreaterThan(told.tokens?.total ?? 0);
     expect(scored).toBeGreaterThan(told.tokens?.total ?? 0);
     expect(told.findings.map(({ en }) => en).join('\n')).toMatch(/A run as configured trains on/);
