@@ -18,7 +18,7 @@ const MARKS = ['overall_score', 'score', 'rating', 'fine-grained_score', 'rank']
 export const RATINGS: FormatRule = {
   detect: (row) => promptColumn(row) !== undefined && ratedColumns(row) !== undefined,
   columns: (row) => [
-    ...[promptColumn(row) ?? 'prompt', 'system', 'models'],
+    ...[promptColumn(row) ?? 'prompt', 'system'],
     ...Object.values(ratedColumns(row) ?? {}).filter((name) => name !== null),
   ],
   parse(row, context) {

@@ -140,19 +140,32 @@ describe('YAML for Python', () => {
 describe('pairs of one kind', () => {
   const messages = pair([user('q')], [assistant('a')], [assistant('b')]);
 
+  const turns = pair('\n\nHuman: q\n\nAssistant:', ' a', ' b\n\nHuman: r\n\nAssistant: c');
+  const shown = [[user('q')], [assistant('a')], [assistant('b'), user('r'), assistant('c')]];
+  const textsOf = (pairs: readonly ArmPair[]) =>
+    pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]);
+
   it('are left as they are', () => {
-    const texts = [pair('q', 'a', 'b')];
-    expect(ofOneKind(texts)).toEqual({ pairs: texts, messages: false, changed: 0 });
-    expect(ofOneKind([messages])).toEqual({ pairs: [messages], messages: true, changed: 0 });
+    const texts = [pair('q', 'a', 'b'), turns];
+    expect(ofOneKind(texts, false)).toEqual({ pairs: texts, messages: false, notes: [] });
+    expect(ofOneKind(texts, null)).toEqual({ pairs: texts, messages: false, notes: [] });
+    expect(ofOneKind([messages], true)).toEqual({ pairs: [messages], messages: true, notes: [] });
+    expect(ofOneKind([messages], false).notes.join()).toContain('no chat template');
+  });
+
+  it('of hh-rlhf are the messages that a model with a template is shown', () => {
+    const { pairs, messages, notes } = ofOneKind([turns], true);
+    expect([textsOf(pairs), messages]).toEqual([[shown], true]);
+    expect(notes.join()).toMatch(/hh-rlhf text.*: 1$/);
+    expect(pairs[0]?.id).toBe(turns.id);
   });
 
   it('become messages where some are', () => {
-    const hh = pair('\n\nHuman: q\n\nAssistant:', ' a', ' b\n\nHuman: r\n\nAssistant: c');
-    const { pairs, changed } = ofOneKind([messages, hh, pair('p', ' x', 'y')]);
-    expect(changed).toBe(2);
-    expect(pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected])).toEqual([
+    const { pairs, notes } = ofOneKind([messages, turns, pair('p', ' x', 'y')], null);
+    expect(notes.join()).toMatch(/plain text.*: 2$/);
+    expect(textsOf(pairs)).toEqual([
       [[user('q')], [assistant('a')], [assistant('b')]],
-      [[user('q')], [assistant('a')], [assistant('b'), user('r'), assistant('c')]],
+      shown,
       [[user('p')], [assistant(' x')], [assistant('y')]],
     ]);
   });
