@@ -7,7 +7,7 @@ import { detectFormat, formatNamed, formatRule, PAIR_FORMATS, type PairFormat } 
 import { pairId } from './id.ts';
 import type { PreferencePair, RefusedRow } from './pair.ts';
 import { RATINGS_RULE, type RatingsRule, ratingsInWords } from './ratings.ts';
-import { badRow, excerpt, isEmpty, isRow, type Row, RowRefused } from './shape.ts';
+import { badRow, excerpt, isEmpty, isRow, type Row, RowRefused, systemColumn } from './shape.ts';
 import { hashSource, openSource, type Source, type SourceRow } from './source.ts';
 
 /** What a source of preference pairs holds. */
@@ -183,11 +183,15 @@ function readRow(
   const { row, value } = raw;
   try {
     if (!isRow(value)) throw badRow('(whole row)', 'an object with the columns of a pair', value);
-    const columns = typeof rule.columns === 'function' ? rule.columns(value) : rule.columns;
+    const read = typeof rule.columns === 'function' ? rule.columns(value) : rule.columns;
+    const system = rule.namesSystem === true ? undefined : systemColumn(value, read);
     const parsed = rule.parse(value, { row, ratings });
-    if (!columns.includes('tools')) refuseMoreThanText(value);
+    if (!read.includes('tools')) refuseMoreThanText(value);
     const list: readonly ParsedPair[] = Array.isArray(parsed) ? parsed : [parsed as ParsedPair];
-    const pairs = list.map(({ prompt, chosen, rejected, extra }) => {
+    const pairs = list.map(({ prompt: asked, chosen, rejected, extra }) => {
+      const leads = system !== undefined && typeof asked !== 'string' && asked[0]?.role !== 'system';
+      const prompt = leads ? [{ role: 'system', content: value[system] as string }, ...asked] : asked;
+      const columns = leads ? [...read, system] : read;
       const id = pairId(prompt, chosen, rejected);
       return { id, row, prompt, chosen, rejected, meta: { ...metaOf(value, columns, id), ...extra } };
     });

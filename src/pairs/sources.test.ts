@@ -191,6 +191,33 @@ describe('formats', () => {
     expect(refused.map(({ cause }) => cause)).toEqual(['tools', 'media', 'tools']);
   });
 
+  it('lead a prompt of messages with the text of a system column', async () => {
+    const user = { role: 'user', content: 'q' };
+    const side = (content: string) => [{ role: 'assistant', content }];
+    const system = { role: 'system', content: 's' };
+    const rows = [
+      [{ chosen: [user, ...side('a')], rejected: [user, ...side('b')] }],
+      [{ prompt: 'q', chosen: 'a', rejected: 'b' }],
+      [{ prompt: [user], chosen: 'a', rejected: 'b' }],
+      [{ prompt: 'q', chosen: [user, ...side('a')], rejected: [user, ...side('b')] }],
+      [{ messages: [user], chosen: side('a'), rejected: side('b') }],
+      [{ prompt: [user], responses: ['a', 'b'], scores: [2, 1] }],
+      [{ prompt: 'q', response_a: 'a', response_b: 'b', winner: 'a' }],
+    ];
+    for (const [row] of rows) {
+      const { pairs } = await readPairs(save(jsonl([{ ...row, system: '', system_prompt: 's' }]), 'x.jsonl'));
+      expect(pairs[0]).toMatchObject({ prompt: [system, user], chosen: side('a'), rejected: side('b') });
+      expect(pairs[0]?.meta).not.toHaveProperty('system_prompt');
+    }
+    const led = {
+      system: 'other',
+      chosen: [system, user, ...side('a')],
+      rejected: [system, user, ...side('b')],
+    };
+    const { pairs } = await readPairs(save(jsonl([led]), 'x.jsonl'));
+    expect(pairs[0]).toMatchObject({ prompt: [system, user], meta: { system: 'other' } });
+  });
+
   it('of ratings say by which rule', async () => {
     const rows = [0, 1].map((n) => ({
       instruction: `q${n}`,
