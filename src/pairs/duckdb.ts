@@ -97,5 +97,17 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (value instanceof Uint8Array) return { bytes: value.length };
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+  const row = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+  return transposed(row, 'role', 'content') ?? transposed(row, 'from', 'value') ?? row;
+}
+
+/** Messages that `datasets` stored as a struct of lists (its `Sequence` of a dictionary), as a list of messages. */
+function transposed(row: Readonly<Record<string, unknown>>, role: string, content: string) {
+  const [roles, contents] = [row[role], row[content]];
+  if (!Array.isArray(roles) || !Array.isArray(contents) || roles.length !== contents.length) return null;
+  return roles.map((_, i) =>
+    Object.fromEntries(
+      Object.entries(row).map(([key, list]) => [key, Array.isArray(list) ? (list[i] as unknown) : list]),
+    ),
+  );
 }

@@ -5,6 +5,7 @@ import { moreThanText } from './format-llama-factory.ts';
 import type { FormatRule, ParsedPair } from './format-rule.ts';
 import { detectFormat, formatNamed, formatRule, PAIR_FORMATS, type PairFormat } from './formats.ts';
 import { pairId } from './id.ts';
+import { refusePythonText, withNested } from './nested.ts';
 import type { PreferencePair, RefusedRow } from './pair.ts';
 import { RATINGS_RULE, type RatingsRule, ratingsInWords } from './ratings.ts';
 import { badRow, excerpt, isEmpty, isRow, type Row, RowRefused, systemColumn } from './shape.ts';
@@ -147,7 +148,7 @@ async function* renamed(
   let seen = names.length === 0;
   for await (const raw of rows) {
     if (names.length === 0 || !isRow(raw.value)) {
-      yield raw;
+      yield isRow(raw.value) ? { ...raw, value: withNested(raw.value) } : raw;
       continue;
     }
     const row = raw.value;
@@ -168,10 +169,8 @@ async function* renamed(
     }
     const taken = new Set([...Object.keys(columns), ...Object.values(columns)]);
     const others = Object.entries(row).filter(([name]) => !taken.has(name));
-    yield {
-      ...raw,
-      value: Object.fromEntries([...names.map(([name, column]) => [name, row[column]]), ...others]),
-    };
+    const value = Object.fromEntries([...names.map(([name, column]) => [name, row[column]]), ...others]);
+    yield { ...raw, value: withNested(value) };
   }
 }
 
@@ -183,6 +182,7 @@ function readRow(
   const { row, value } = raw;
   try {
     if (!isRow(value)) throw badRow('(whole row)', 'an object with the columns of a pair', value);
+    refusePythonText(value);
     const read = typeof rule.columns === 'function' ? rule.columns(value) : rule.columns;
     const system = rule.namesSystem === true ? undefined : systemColumn(value, read);
     const parsed = rule.parse(value, { row, ratings });
