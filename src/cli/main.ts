@@ -8,6 +8,7 @@ import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
 import { addAlpacaEval } from './alpaca-eval.ts';
 import { addArenaHard } from './arena-hard.ts';
+import { addCheck } from './check.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
@@ -38,6 +39,7 @@ const outside: Outside = {
   signal: interruption.signal,
 };
 
+addCheck(program, outside);
 addVerbs(program, outside);
 addPlan(program, outside);
 addDemo(program, outside);

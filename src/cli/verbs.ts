@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { Suspicion } from '../difficulty/suspicion.ts';
-import { refusedBy } from '../pairs/check.ts';
 import { nominalShare } from '../pipeline/keep-share.ts';
 import { profileOf } from '../pipeline/outlook.ts';
 import { outlookSentence } from '../report/outlook.ts';
@@ -27,11 +26,6 @@ interface Verb {
 }
 
 const VERBS: readonly Verb[] = [
-  {
-    name: 'check',
-    text: 'read and check the pairs under the model’s tokenizer; say what is refused and why',
-    work: check,
-  },
   { name: 'score', text: 'measure every pair’s difficulty by cross-fitted scoring runs', work: scoreVerb },
   {
     name: 'select',
@@ -82,41 +76,6 @@ export async function travel(
   } finally {
     way.progress.close();
   }
-}
-
-async function check(way: Way): Promise<Said> {
-  const { read, refused, pool, heldOut, promptsCut, source, notes } = await way.prepared();
-  const counts = refusedBy(refused);
-  const used = pool.length + heldOut.length;
-  const data = {
-    source,
-    read,
-    used,
-    refused: refused.length,
-    pool: pool.length,
-    heldOut: heldOut.length,
-    refusedBy: counts,
-    promptsCut,
-    notes,
-    refusedRows: refused,
-  };
-  const shown = refused
-    .slice(0, 20)
-    .map(
-      ({ row, place, cause, message, remedy }) =>
-        `  row ${row}${place === undefined ? '' : ` (${place.file}, row ${place.row})`}: ${cause}: ${message}. ${remedy}`,
-    );
-  const text = [
-    `${source.file} (${source.format}): ${read} rows read, ${used} can be used (${pool.length} to learn from, ${heldOut.length} held out), ${refused.length} refused`,
-    ...Object.entries(counts).map(([cause, n]) => `  ${n} ${cause}`),
-    `${promptsCut} prompts are cut at their start to fit`,
-    ...notes,
-    ...(shown.length > 0 ? ['Refused:', ...shown] : []),
-    ...(refused.length > shown.length
-      ? [`  … and ${refused.length - shown.length} more: ${way.config.out}/refused.jsonl`]
-      : []),
-  ].join('\n');
-  return { data, text };
 }
 
 async function scoreVerb(way: Way): Promise<Said> {

@@ -45,6 +45,8 @@ export interface ReadPairsOptions extends DatasetChoice {
   readonly columns?: Readonly<Record<string, string>>;
   /** How pairs are made of rated answers. Default: the best against the worst. */
   readonly ratings?: RatingsRule;
+  /** Takes each pair as it is read; `pairs` then stays empty, so that large data need no memory. */
+  readonly each?: (pair: PreferencePair) => void;
 }
 
 /** As many rows are looked at to tell the format. */
@@ -81,7 +83,8 @@ export async function readPairs(path: string, options: ReadPairsOptions = {}): P
         if (refusal !== null) refused.push({ ...refusal, ...placeOf(raw) });
         else {
           rowOfId.set(pair.id, pair.row);
-          pairs.push(pair);
+          if (options.each === undefined) pairs.push(pair);
+          else options.each(pair);
         }
       }
     }

@@ -214,6 +214,11 @@ function* withRoles(pairs: readonly PreferencePair[], heldOut: readonly Preferen
   for (const pair of pairs) yield { ...pair, role: held.has(pair) ? 'held-out' : 'pool' };
 }
 
+/** All usable pairs of a run, one at a time, from `pairs.jsonl`. */
+export function usablePairs(runDir: string): Iterable<PreferencePair> {
+  return parseLines<PreferencePair>(join(runDir, PAIRS_FILE));
+}
+
 /** The usable pairs with these ids, from `pairs.jsonl`. */
 export function readUsable(runDir: string, ids: Iterable<string>): Map<string, PreferencePair> {
   const wanted = new Set(ids);
