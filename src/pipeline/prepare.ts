@@ -88,7 +88,8 @@ export async function prepare(
       file: dataFile,
       got: `${usable.length} of ${set.read} rows; refused: ${summary(refused)}`,
       need: 'at least 4',
-      remedy: 'Run `winnow check` on the file to see every refused row and how to mend it',
+      remedy:
+        'Run `winnow check` on the file without a model to see what is in it; every refused row is told with how to mend it',
     });
   const split = splitHeldOut(usable, { share: config.evaluation.heldOut, seed: config.seed });
   if (split.heldOut.length === 0 || split.pool.length < 2)
