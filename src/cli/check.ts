@@ -127,7 +127,10 @@ function textOf(config: Config, data: CheckData): string {
     ),
     ...(data.notes.length === 0 ? [] : ['', ...data.notes]),
     ...(refusedRows.length === 0 ? [] : ['', 'Refused:']),
-    ...refusedRows.map(({ row, cause, message, remedy }) => `  row ${row}: ${cause}: ${message}. ${remedy}`),
+    ...refusedRows.map(
+      ({ row, place, cause, message, remedy }) =>
+        `  row ${row}${place === undefined ? '' : ` (${place.file}, row ${place.row})`}: ${cause}: ${message}. ${remedy}`,
+    ),
     ...(refused > refusedRows.length
       ? [`  … and ${refused - refusedRows.length} more: ${join(config.out, 'refused.jsonl')}`]
       : []),

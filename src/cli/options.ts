@@ -31,6 +31,11 @@ const KEY_FLAGS = [
   ['--format <name>', 'format', 'format of the pairs (default: found out)'],
   ['--split <name>', 'split', 'split of a dataset folder (default: train_prefs or train)'],
   ['--subset <name>', 'subset', 'subset of a dataset folder'],
+  [
+    '--columns <names>',
+    'columns',
+    'other names of columns, as the format calls them=as they are here: prompt=question,chosen=good',
+  ],
   ['--ratings <rule>', 'ratings.pairs', 'pairs of rated answers: best-worst (default), best-random or all'],
   ['--limit <n>', 'limit', 'read at most n rows'],
   ['--out <dir>', 'out', 'run folder: made, or continued (default: winnow-run)'],

@@ -190,7 +190,12 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
   writeJson(join(folder, 'receipt.json'), {
     version: VERSION,
     data: { ...source, rowsRead: prepared.read },
-    model: { name: modelName(base.modelDir), dir: base.modelDir, hash: base.modelHash },
+    model: {
+      name: modelName(base.modelDir),
+      dir: base.modelDir,
+      hash: base.modelHash,
+      chatTemplate: prepared.tokenizer.chatTemplate !== null,
+    },
     tokens: base.tokens.hash,
     training: scored.hyper,
     difficulty: { ...config.difficulty, scores: hashOfList(scored.scores as unknown as Json[]) },

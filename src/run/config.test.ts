@@ -69,6 +69,14 @@ describe('loadConfig', () => {
     expect(fault('evaluation:\n  judge: lab', flag).fields.file).toBe('command line');
   });
 
+  it('reads a map from a flag as YAML or as names with equals signs', () => {
+    const columns = { prompt: 'question', chosen: 'a=b' };
+    expect(loadConfig(null, { columns: 'prompt=question, chosen=a=b' }).columns).toEqual(columns);
+    expect(loadConfig(null, { columns: '{prompt: question, chosen: a=b}' }).columns).toEqual(columns);
+    expect(() => loadConfig(null, { columns: 'prompt' })).toThrow('a map of names');
+    expect(() => loadConfig(null, { columns: 'prompt=' })).toThrow('columns');
+  });
+
   it('reads the text of flags as the key takes it', () => {
     const config = load('training:\n  beta: 0.1\n  rank: 4', {
       'training.beta': '0.02',

@@ -117,6 +117,14 @@ function fromFlag(value: unknown, node: SchemaNode): unknown {
       return text;
     }
   };
+  // A map is written as YAML, or as `name=value,name=value`.
+  if (node.type === 'object' && /^[^{]*=/.test(value)) {
+    const pairs = value.split(',').map((part) => {
+      const at = part.indexOf('=');
+      return [part.slice(0, at).trim(), part.slice(at + 1).trim()];
+    });
+    return Object.fromEntries(pairs) as Record<string, string>;
+  }
   const parsed = scalar(value);
   if (!kinds.some(({ type }) => type === 'array') || Array.isArray(parsed)) return parsed;
   const named = kinds.some(({ enum: e, const: c }) => c === parsed || e?.includes(parsed as string));
