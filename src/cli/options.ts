@@ -68,6 +68,11 @@ const KEY_FLAGS = [
     'evaluation.rewardModel',
     'reward model that judges answers: a folder, or org/name on the hub',
   ],
+  [
+    '--llm-judge <name>',
+    'llmJudge.model',
+    'language model that judges answers, at an OpenAI-compatible server; prices and budget: --set llmJudge.…',
+  ],
   ['--training-seeds <n>', 'trainingSeeds', 'trainings of each arm, with consecutive seeds (default: 1)'],
   ['--lang <code>', 'language', 'language of the report: en, ja or auto (default)'],
   ['--workers <n>', 'workers', 'processes side by side, or auto (default)'],

@@ -75,6 +75,7 @@ export async function travel(
     outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
   } finally {
     way.progress.close();
+    await way.close();
   }
 }
 

@@ -9,7 +9,8 @@ import { AUTO_SHARES, type AutoKeep, autoKeep } from '../select/auto-keep.ts';
 import type { KeepOptions } from '../select/keep.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { writeIds, writePrompts } from './inputs.ts';
-import { type Judged, judgeAnswers } from './judging.ts';
+import type { Judged } from './judged.ts';
+import { judgeAnswers } from './judging.ts';
 import { generationInputs, lengthsOf, type Prepared } from './prepare.ts';
 import { answersUnit, type Hyper, trialUnit } from './units.ts';
 

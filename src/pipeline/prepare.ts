@@ -197,14 +197,15 @@ function needPrecision({ difficulty: { precision }, device, training: { method }
  * `keepFraction: auto` is a comparison on prompts that no evaluation uses.
  * @throws inputError `auto-keep` where there is nothing to compare by.
  */
-function needAutoKeep({ selection, evaluation }: Config): void {
+function needAutoKeep({ selection, evaluation, llmJudge }: Config): void {
   if (selection.keepFraction !== 'auto') return;
   const { judge, rewardModel, tuningPrompts } = evaluation;
-  if ((judge !== 'none' || rewardModel !== null) && tuningPrompts !== null) return;
+  const isJudged = judge !== 'none' || rewardModel !== null || llmJudge.model !== null;
+  if (isJudged && tuningPrompts !== null) return;
   throw inputError('auto-keep', 'keepFraction auto needs a judge and prompts to choose on', {
     key: 'selection.keepFraction',
-    got: `judge ${judge}, rewardModel ${rewardModel}, tuningPrompts ${tuningPrompts}`,
-    need: 'evaluation.judge or evaluation.rewardModel, and evaluation.tuningPrompts',
+    got: `judge ${judge}, rewardModel ${rewardModel}, llmJudge.model ${llmJudge.model}, tuningPrompts ${tuningPrompts}`,
+    need: 'evaluation.judge, evaluation.rewardModel or llmJudge.model, and evaluation.tuningPrompts',
     remedy:
       'Give both, or a fraction: without a judge nothing tells whether leaving pairs out helps, and 1 keeps them all',
   });

@@ -77,6 +77,8 @@ export interface Evaluated {
   readonly start: { readonly answers: readonly Answer[]; readonly graded: readonly GradedAnswer[] | null };
   /** Conversations whose prompt lost its start to fit into the judge's context. */
   readonly promptsCut: number;
+  /** Prompts that count for none, see `Judged`. */
+  readonly withoutVerdict: number;
   /** Of the held-out pairs under the start model. */
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly costs: readonly StageCost[];
@@ -282,6 +284,7 @@ export async function evaluate(
     arms,
     start: { answers: start, graded: judged?.start ?? null },
     promptsCut: judged?.promptsCut ?? 0,
+    withoutVerdict: judged?.withoutVerdict ?? 0,
     reference: readReference(resultFile(scored.reference, 'log-probs.jsonl'), ids),
     costs,
   };

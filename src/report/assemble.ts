@@ -2,6 +2,7 @@ import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { type ArmOutcomes, armInterval, compareArms, type Metric } from '../evaluate/arms.ts';
 import { type HeldOutOutcome, heldOutOutcome } from '../evaluate/held-out.ts';
 import { answerLengthRows, winLengths } from '../evaluate/win-lengths.ts';
+import { sameFamily } from '../judge/family.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { modelName } from '../model/hub.ts';
 import { refusedBy } from '../pairs/check.ts';
@@ -20,6 +21,8 @@ export interface Results {
   readonly trained: Trained;
   readonly evaluated: Evaluated;
   readonly judge: GoldJudge | null;
+  /** The language model that judged; left out where none did. */
+  readonly llmJudge?: string;
   readonly command: string;
 }
 
@@ -117,14 +120,29 @@ export function assemble(results: Results): ReportData {
     ...judgeOf(results),
     arms: [startResult(start, evaluated, config.seed), ...armResults(results, outcomes)],
     comparisons: comparisons(outcomes, config.seed),
-    notes: [...prepared.notes, ...cutNote(evaluated.promptsCut)],
+    notes: [
+      ...prepared.notes,
+      ...cutNote(evaluated.promptsCut),
+      ...withoutVerdictNote(evaluated.withoutVerdict),
+    ],
   };
 }
 
-function judgeOf({ judge, prepared }: Results): Pick<ReportData, 'judge'> {
+function judgeOf({ judge, llmJudge, prepared }: Results): Pick<ReportData, 'judge'> {
   if (judge !== null) return { judge: { kind: 'program', name: judge.name } };
+  if (llmJudge !== undefined) {
+    const family = sameFamily(llmJudge, modelName(prepared.checkpoint.dir));
+    return {
+      judge: { kind: 'language-model', name: llmJudge, ...(family === null ? {} : { sameFamily: family }) },
+    };
+  }
   const { rewardModel } = prepared;
   return rewardModel === null ? {} : { judge: { kind: 'reward-model', name: rewardModel.name } };
+}
+
+function withoutVerdictNote(prompts: number): string[] {
+  if (prompts === 0) return [];
+  return [`On ${prompts} prompts the judge gave no verdict on some answer: they count for none.`];
 }
 
 function cutNote(conversations: number): string[] {

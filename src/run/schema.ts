@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { llmJudge } from './schema-judge.ts';
 
 const DEFAULT_ARMS = ['selected', 'full', 'random', 'hardest', 'easiest-shuffled'] as const;
 const ARMS = [...DEFAULT_ARMS, 'length-matched', 'shortest'] as const;
@@ -343,6 +344,7 @@ export const configSchema = z.strictObject({
     .default(1)
     .describe('How many seeds each arm is trained with. More of them tell an effect from chance.'),
   evaluation: evaluation.prefault({}).describe('How the arms are compared.'),
+  llmJudge: llmJudge.prefault({}).describe('A language model that judges generated answers.'),
   language: z
     .enum(['auto', 'en', 'ja'])
     .default('auto')
