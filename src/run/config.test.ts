@@ -64,7 +64,12 @@ describe('loadConfig', () => {
   it('refuses two judges, where the second one stands', () => {
     const error = fault('evaluation:\n  judge: lab\n  rewardModel: org/judge');
     expect(error).toMatchObject({ kind: 'input', fields: { key: 'evaluation.rewardModel', line: 3 } });
-    expect(error.message).toMatch(/two judges.*got "judge lab and rewardModel org\/judge"/);
+    expect(error.message).toMatch(
+      /two judges.*got "evaluation\.judge: lab, evaluation\.rewardModel: org\/judge"/,
+    );
+    const llm = fault('llmJudge:\n  model: j\nevaluation:\n  rewardModel: org/judge');
+    expect(llm).toMatchObject({ fields: { key: 'llmJudge.model', line: 2 } });
+    expect(fault('llmJudge:\n  model: j\n  budgetUsd: 3').message).toMatch(/a budget needs both/);
     const flag = { 'evaluation.rewardModel': 'org/judge' };
     expect(fault('evaluation:\n  judge: lab', flag).fields.file).toBe('command line');
   });
