@@ -3,22 +3,26 @@ import { writeFileAtomic } from '../base/files.ts';
 import { writeJson } from '../base/json.ts';
 import { PACKAGE_DIR } from '../base/package-dir.ts';
 import type { Outlook } from '../difficulty/outlook.ts';
+import { SCORERS } from '../difficulty/scorers.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
 import { type HubOptions, hubSnapshot } from '../model/hub.ts';
 import type { StageContext, StageCost } from '../pipeline/execute.ts';
-import { outlookOf, profileOf } from '../pipeline/outlook.ts';
+import { outlookFor } from '../pipeline/outlook.ts';
 import { makePlan, type Outcome, type Plan, planOutcome, planState } from '../pipeline/plan.ts';
 import { type Prepared, prepare } from '../pipeline/prepare.ts';
 import {
   type Evaluated,
   evaluate,
+  isTuned,
+  measure,
   type Scored,
+  type ScoredPairs,
   type Selected,
-  score,
   select,
   type Trained,
   train,
+  tune,
 } from '../pipeline/stages.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { assemble } from '../report/assemble.ts';
@@ -41,9 +45,11 @@ export interface Way {
   planned(): Promise<Plan>;
   /** The plan held against what has run; null where nothing was planned or nothing had to run. */
   outcome(): Outcome | null;
-  scored(): Promise<Scored>;
-  /** What is likely of leaving out the hardest pairs, from what scoring found. */
-  outlook(): Promise<Outlook>;
+  scored(): Promise<ScoredPairs>;
+  /** With what trainings need, which a scorer that trains nothing leaves for later. */
+  tuned(): Promise<Scored>;
+  /** What is likely of leaving out the hardest pairs, from what scoring found; null of another scorer than the loss. */
+  outlook(): Promise<Outlook | null>;
   selected(): Promise<Selected>;
   trained(): Promise<Trained>;
   evaluated(): Promise<Evaluated>;
@@ -106,29 +112,43 @@ export function setOut(config: Config, options: WayOptions): Way {
     costs.push(...done.costs);
     return done;
   };
+  const forecast = async () => {
+    const state = options.quiet || plan !== null ? 'unmeasured' : planState(await prepared(), config.out);
+    if (state === 'unmeasured') return;
+    plan = await planned();
+    for (const line of planLines(plan, state === 'begun')) progress.note(line);
+  };
+  const { needs } = SCORERS[config.difficulty.scorer];
   const scored = once(async () => {
-    const state = options.quiet ? 'unmeasured' : planState(await prepared(), config.out);
-    if (state !== 'unmeasured') {
-      plan = await planned();
-      for (const line of planLines(plan, state === 'begun')) progress.note(line);
-    }
-    return counted(score(await prepared(), await judging()));
+    // What takes no pass of the model takes no time to foretell.
+    if (needs !== 'nothing') await forecast();
+    return counted(measure(await prepared(), await judging()));
   });
-  const expected = once(async () => outlookOf(profileOf(await prepared(), await scored())));
+  const tuned = once(async () => {
+    const before = await scored();
+    if (isTuned(before)) return before;
+    if (needs === 'nothing') await forecast();
+    const after = await tune(await prepared(), before, await judging());
+    costs.push(...after.costs.slice(before.costs.length));
+    return after;
+  });
+  const expected = once(async () => outlookFor(await prepared(), await scored()));
   const selected = once(async () => counted(select(await prepared(), await scored(), await judging())));
   const trained = once(async () => {
     const chosen = await selected();
-    if (config.selection.direction === 'easiest') progress.note(outlookSentence(await expected()).en);
-    return counted(train(await prepared(), await scored(), chosen, context));
+    const ready = await tuned();
+    const likely = config.selection.direction === 'easiest' ? await expected() : null;
+    if (likely !== null) progress.note(outlookSentence(likely).en);
+    return counted(train(await prepared(), ready, chosen, context));
   });
   const evaluated = once(async () =>
-    counted(evaluate(await prepared(), await scored(), await trained(), await judging())),
+    counted(evaluate(await prepared(), await tuned(), await trained(), await judging())),
   );
   const reported = once(async () => {
     const data = assemble({
       evaluated: await evaluated(),
       prepared: await prepared(),
-      scored: await scored(),
+      scored: await tuned(),
       selected: await selected(),
       trained: await trained(),
       judge: context.judge,
@@ -150,6 +170,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     planned,
     outcome,
     scored,
+    tuned,
     outlook: expected,
     selected,
     trained,

@@ -175,6 +175,16 @@ export function lengthsOf(pairs: readonly UsedPair[]): ReadonlyMap<string, PairL
   );
 }
 
+/** Tokens that a pair takes in a row that shares its prompt, by id: what a budget counts. */
+export function pairTokensOf(pairs: readonly UsedPair[]): ReadonlyMap<string, number> {
+  return new Map(
+    pairs.map(({ tokens: { id, prompt, chosen, rejected } }) => [
+      id,
+      prompt.length + chosen.length + rejected.length,
+    ]),
+  );
+}
+
 /** Weights are rounded to integers once: they must not change, and what multiplies integers fast is the CPU. */
 function needPrecision({ difficulty: { precision }, device, training: { method } }: Config): void {
   if (precision === 'f32') return;

@@ -7,10 +7,12 @@ import type { GoldJudge } from '../judge/judge.ts';
 import { modelName } from '../model/hub.ts';
 import { refusedBy } from '../pairs/check.ts';
 import type { LogProbRow } from '../pipeline/inputs.ts';
-import { outlookOf, profileOf } from '../pipeline/outlook.ts';
+import { outlookFor } from '../pipeline/outlook.ts';
 import type { Prepared, UsedPair } from '../pipeline/prepare.ts';
+import { firstOf } from '../pipeline/score.ts';
 import type { Evaluated, Scored, Selected, Trained } from '../pipeline/stages.ts';
 import { VERSION } from '../pipeline/version.ts';
+import type { Config } from '../run/config.ts';
 import type { ArmResult, Comparison, Interval, ReportData } from './data.ts';
 
 /** Everything that the way of the data gave. */
@@ -54,6 +56,7 @@ export function assemble(results: Results): ReportData {
   const costs = mergeCosts([...scored.costs, ...trained.costs, ...evaluated.costs]);
   const outcomes = outcomesOf(results);
   const start = outcomes[0] as ArmOutcomes;
+  const likely = outlookFor(prepared, scored);
   const tokensOf = new Map(pool.map((used) => [used.tokens.id, used]));
   const kept = selected.kept.map(({ id }) => tokensOf.get(id) as UsedPair);
   return {
@@ -93,11 +96,12 @@ export function assemble(results: Results): ReportData {
       weightDecay,
     },
     learningRates: scored.learningRates,
-    outlook: outlookOf(profileOf(prepared, scored)),
+    ...(likely === null ? {} : { outlook: likely }),
     difficulty: {
       folds: config.difficulty.folds,
       seeds: config.difficulty.seeds,
       checkpoints: config.difficulty.checkpoints,
+      ...scorerOf(config),
       spearman: scored.reliability.spearman,
       overlap: scored.reliability.overlap,
       reliabilityBetween: scored.reliability.between,
@@ -114,6 +118,7 @@ export function assemble(results: Results): ReportData {
       dropped: pool.length - selected.kept.length,
       direction: config.selection.direction,
       ...(config.selection.within === 'none' ? {} : { within: config.selection.within }),
+      ...selectedBy(selected),
       threshold: selected.threshold,
       lengths: { pool: meanLengths(pool), kept: meanLengths(kept) },
     },
@@ -125,6 +130,26 @@ export function assemble(results: Results): ReportData {
       ...cutNote(evaluated.promptsCut),
       ...withoutVerdictNote(evaluated.withoutVerdict),
     ],
+  };
+}
+
+/** Left out where it is the held-out loss. */
+function scorerOf(config: Config): Pick<ReportData['difficulty'], 'scorer'> {
+  const { scorer: name, scoresFile } = config.difficulty;
+  if (name === 'validation-loss') return {};
+  const file = scoresFile === null ? {} : { file: scoresFile };
+  return { scorer: { name, first: firstOf(config), ...file } };
+}
+
+function selectedBy({
+  options: { band, budget },
+  spent,
+}: Selected): Pick<ReportData['selection'], 'band' | 'budget'> {
+  return {
+    ...(band === undefined ? {} : { band }),
+    ...(budget === undefined || spent === null
+      ? {}
+      : { budget: { unit: budget.unit, most: budget.most, spent } }),
   };
 }
 

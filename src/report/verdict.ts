@@ -52,7 +52,7 @@ export function verdict(data: ReportData): Verdict {
   const findings = [
     headlineOf(outcome, evidence),
     // A selection that rests on noise must not stand unqualified in the verdict.
-    ...(isUnreliable(data) ? trust.slice(0, 1) : []),
+    ...(isUnreliable(data) ? trust.filter(({ level }) => level === 'warn').slice(0, 1) : []),
     ...withoutJudge(metric),
     ...byRewardModel(data),
     ...byLanguageModel(data),

@@ -4,6 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { inputError, type WinnowError } from '../base/errors.ts';
 import { isHubId } from '../base/hub-id.ts';
+import { checkScorer, checkSelection } from './checks.ts';
 import { type Config, configSchema } from './schema.ts';
 import { type Place, readSource, type Section, type Source } from './source.ts';
 import { configKeys, nearestKey, type SchemaNode, typeInWords } from './words.ts';
@@ -36,6 +37,10 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
   const config = checked.data;
   const text = promptLength(config, values, source);
   checkJudge(config, source, given);
+  const placeOf = (key: string) =>
+    given.has(key) ? { file: 'command line' } : source.placeOf(key.split('.'));
+  checkSelection(config, placeOf);
+  checkScorer(config, placeOf);
   checkLossAlpha(
     config,
     given.has('training.lossAlpha') ? { file: 'command line' } : source.placeOf(['training', 'lossAlpha']),
@@ -63,6 +68,11 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     tuningPrompts: within('tuningPrompts'),
     rewardModel: rewardModel === null ? null : modelOf('evaluation.rewardModel', rewardModel),
   };
+  const { scoresFile } = config.difficulty;
+  const difficulty = {
+    ...config.difficulty,
+    scoresFile: scoresFile === null ? null : fileOf('difficulty.scoresFile', scoresFile),
+  };
   const { adapter } = config.training;
   const training = {
     ...config.training,
@@ -72,6 +82,7 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     ...config,
     text,
     training,
+    difficulty,
     evaluation,
     model: place('model'),
     data: place('data'),
