@@ -175,9 +175,19 @@ export {
 export { type HubOptions, modelFolder } from './model/hub.ts';
 export { type Merged, type MergeOptions, mergeAdapter } from './model/merge.ts';
 export { openSafetensors, readTensorF32, writeSafetensors } from './model/safetensors.ts';
+export { PAIR_FORMATS, type PairFormat } from './pairs/formats.ts';
 export type { Message, PreferencePair, RefusedRow, Text } from './pairs/pair.ts';
-export { type PairSet, readPairs } from './pairs/read.ts';
+export type { RatingsRule } from './pairs/ratings.ts';
+export { type PairSet, type ReadPairsOptions, readPairs } from './pairs/read.ts';
 export { writePairs } from './pairs/write.ts';
+export { writePairsParquet } from './pairs/write-parquet.ts';
+export {
+  type Exported,
+  type ExportOptions,
+  exportRun,
+  TRAINER_NAMES,
+  type TrainerName,
+} from './pipeline/export/export.ts';
 export { VERSION } from './pipeline/version.ts';
 export { type Generation, type GenerationOptions, generate } from './policy/generate.ts';
 export { openPolicy, type Policy, type PolicyOptions, type Trained } from './policy/policy.ts';

@@ -167,7 +167,11 @@ describe('data that cannot be used', () => {
   };
   const cases: readonly [string, () => string, RegExp][] = [
     ['is not there', () => join(dir, 'no.jsonl'), /no\.jsonl: no such file\. Check the path/],
-    ['is a folder', () => makeFolder(dir, 'folder.jsonl'), /folder\.jsonl: this is a folder/],
+    [
+      'is a folder without files',
+      () => makeFolder(dir, 'folder.jsonl'),
+      /folder\.jsonl: there is no file of rows in the folder.*got "an empty folder"/,
+    ],
     [
       'is not JSON in a line',
       () => file('bad.jsonl', [...lines.slice(0, 6), "{'prompt': 1}\n", ...lines.slice(6)].join('')),

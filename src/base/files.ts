@@ -74,6 +74,11 @@ export function writeByHash(
   return { hash, path };
 }
 
+/** Gives a finished file its name, durably; another program wrote it. */
+export function renameInto(temp: string, path: string): void {
+  moveIntoPlace(temp, path, SYSTEM);
+}
+
 function moveIntoPlace(temp: string, path: string, calls: FileCalls): void {
   try {
     calls.rename(temp, path);

@@ -8,9 +8,11 @@ import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
 import { addAlpacaEval } from './alpaca-eval.ts';
 import { addArenaHard } from './arena-hard.ts';
+import { addCheck } from './check.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
+import { addExport } from './export.ts';
 import { addJudgeCheck } from './judge-check.ts';
 import { addLab } from './lab.ts';
 import { addMerge } from './merge.ts';
@@ -37,11 +39,13 @@ const outside: Outside = {
   signal: interruption.signal,
 };
 
+addCheck(program, outside);
 addVerbs(program, outside);
 addPlan(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);
+addExport(program, outside);
 addJudgeCheck(program, outside);
 addArenaHard(program, outside);
 addMtBench(program, outside);

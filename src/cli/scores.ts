@@ -17,6 +17,7 @@ interface CompareFlags {
   readonly at: string;
   readonly columnsA?: string;
   readonly columnsB?: string;
+  readonly average?: boolean;
   readonly json?: boolean;
 }
 
@@ -37,11 +38,17 @@ export function addScores(program: Command, outside: Outside): void {
     .option('--at <share>', 'share that counts as easy; two for A,B', '0.5')
     .option('--columns-a <names>', 'columns of the CSV file A to average, * for any characters')
     .option('--columns-b <names>', 'likewise of B')
+    .option('--average', 'average the lines of one id, where ids are of prompts and not of pairs')
     .addOption(json())
     .action(async (a: string, b: string, flags: CompareFlags) => {
       const at = sharesOf(flags.at);
-      const fileA = await readScoreFile(a, flags.columnsA === undefined ? {} : { columns: flags.columnsA });
-      const fileB = await readScoreFile(b, flags.columnsB === undefined ? {} : { columns: flags.columnsB });
+      const read = (file: string, columns?: string) =>
+        readScoreFile(file, {
+          ...(columns === undefined ? {} : { columns }),
+          ...(flags.average === undefined ? {} : { average: flags.average }),
+        });
+      const fileA = await read(a, flags.columnsA);
+      const fileB = await read(b, flags.columnsB);
       const compared = compareScores(fileA, fileB, at);
       outside.print(
         flags.json === true

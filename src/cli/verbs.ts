@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { SCORERS } from '../difficulty/scorers.ts';
 import type { Suspicion } from '../difficulty/suspicion.ts';
-import { refusedBy } from '../pairs/check.ts';
 import { nominalShare } from '../pipeline/keep-share.ts';
 import { profileOf } from '../pipeline/outlook.ts';
 import { firstOf, isTuned } from '../pipeline/score.ts';
@@ -30,11 +29,6 @@ interface Verb {
 }
 
 const VERBS: readonly Verb[] = [
-  {
-    name: 'check',
-    text: 'read and check the pairs under the model’s tokenizer; say what is refused and why',
-    work: check,
-  },
   {
     name: 'score',
     text: 'measure every pair’s difficulty: by cross-fitted scoring runs, or as difficulty.scorer says',
@@ -88,39 +82,8 @@ export async function travel(
     outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
   } finally {
     way.progress.close();
+    await way.close();
   }
-}
-
-async function check(way: Way): Promise<Said> {
-  const { read, refused, pool, heldOut, promptsCut, source, notes } = await way.prepared();
-  const counts = refusedBy(refused);
-  const used = pool.length + heldOut.length;
-  const data = {
-    source,
-    read,
-    used,
-    refused: refused.length,
-    pool: pool.length,
-    heldOut: heldOut.length,
-    refusedBy: counts,
-    promptsCut,
-    notes,
-    refusedRows: refused,
-  };
-  const shown = refused
-    .slice(0, 20)
-    .map(({ row, cause, message, remedy }) => `  row ${row}: ${cause}: ${message}. ${remedy}`);
-  const text = [
-    `${source.file} (${source.format}): ${read} rows read, ${used} can be used (${pool.length} to learn from, ${heldOut.length} held out), ${refused.length} refused`,
-    ...Object.entries(counts).map(([cause, n]) => `  ${n} ${cause}`),
-    `${promptsCut} prompts are cut at their start to fit`,
-    ...notes,
-    ...(shown.length > 0 ? ['Refused:', ...shown] : []),
-    ...(refused.length > shown.length
-      ? [`  … and ${refused.length - shown.length} more: ${way.config.out}/refused.jsonl`]
-      : []),
-  ].join('\n');
-  return { data, text };
 }
 
 async function scoreVerb(way: Way): Promise<Said> {

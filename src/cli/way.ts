@@ -30,6 +30,7 @@ import type { ReportData } from '../report/data.ts';
 import { outlookSentence } from '../report/outlook.ts';
 import type { Config } from '../run/config.ts';
 import { openRun } from '../run/folder.ts';
+import { type OpenedJudge, openRunJudge } from './judge-run.ts';
 import { saveConfig } from './options.ts';
 import { planLines } from './plan.ts';
 import { createProgress, type Progress, type Stage } from './progress.ts';
@@ -54,6 +55,8 @@ export interface Way {
   evaluated(): Promise<Evaluated>;
   /** Writes `report.json` and `report.html` and gives the numbers. */
   reported(): Promise<ReportData>;
+  /** Lets go of what was opened. */
+  close(): Promise<void>;
 }
 
 export interface WayOptions {
@@ -67,7 +70,10 @@ export interface WayOptions {
 export function setOut(config: Config, options: WayOptions): Way {
   openRun(config.out, { create: true, version: VERSION, command: options.command });
   const progress = createProgress({ quiet: options.quiet });
-  const context = { ...stageContext(config.out, progress, options.signal), judge: judgeOf(config) };
+  const context: StageContext = {
+    ...stageContext(config.out, progress, options.signal),
+    judge: judgeOf(config),
+  };
   const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
     let result: Promise<T> | undefined;
     return () => {
@@ -75,6 +81,12 @@ export function setOut(config: Config, options: WayOptions): Way {
       return result;
     };
   };
+  let llm: OpenedJudge | null = null;
+  /** The context with the language model that judges, if there is one; a fault of it is told before any work. */
+  const judging = once(async (): Promise<StageContext> => {
+    llm = await openRunJudge(config);
+    return llm === null ? context : { ...context, llm: { judge: llm.judge, note: progress.note } };
+  });
   const prepared = once(async () => {
     const { signal } = options;
     const reward = { ...hubTalk(progress, 'Downloading the reward model'), signal };
@@ -89,7 +101,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     saveConfig({ ...config, revision, evaluation });
     return found;
   });
-  const planned = once(async () => makePlan(await prepared(), context));
+  const planned = once(async () => makePlan(await prepared(), await judging()));
   /** What was planned for, if anything was, and what has run of it. */
   let plan: Plan | null = null;
   const costs: StageCost[] = [];
@@ -110,18 +122,18 @@ export function setOut(config: Config, options: WayOptions): Way {
   const scored = once(async () => {
     // What takes no pass of the model takes no time to foretell.
     if (needs !== 'nothing') await forecast();
-    return counted(measure(await prepared(), context));
+    return counted(measure(await prepared(), await judging()));
   });
   const tuned = once(async () => {
     const before = await scored();
     if (isTuned(before)) return before;
     if (needs === 'nothing') await forecast();
-    const after = await tune(await prepared(), before, context);
+    const after = await tune(await prepared(), before, await judging());
     costs.push(...after.costs.slice(before.costs.length));
     return after;
   });
   const expected = once(async () => outlookFor(await prepared(), await scored()));
-  const selected = once(async () => counted(select(await prepared(), await scored(), context)));
+  const selected = once(async () => counted(select(await prepared(), await scored(), await judging())));
   const trained = once(async () => {
     const chosen = await selected();
     const ready = await tuned();
@@ -130,7 +142,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     return counted(train(await prepared(), ready, chosen, context));
   });
   const evaluated = once(async () =>
-    counted(evaluate(await prepared(), await tuned(), await trained(), context)),
+    counted(evaluate(await prepared(), await tuned(), await trained(), await judging())),
   );
   const reported = once(async () => {
     const data = assemble({
@@ -140,6 +152,7 @@ export function setOut(config: Config, options: WayOptions): Way {
       selected: await selected(),
       trained: await trained(),
       judge: context.judge,
+      ...(config.llmJudge.model === null ? {} : { llmJudge: config.llmJudge.model }),
       command: options.command,
     });
     // Charts take longer to load than all else together: not every verb and every worker should wait for them.
@@ -163,6 +176,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     trained,
     evaluated,
     reported,
+    close: async () => llm?.client.close(),
   };
 }
 

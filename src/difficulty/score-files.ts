@@ -19,10 +19,12 @@ export interface ScoreFile {
 export interface ScoreFileOptions {
   /** Columns of a CSV file to average, with * for any characters; default: `learning_order`, or else all raw columns. */
   readonly columns?: string;
+  /** Rows of one id are averaged, not refused: for ids of prompts that several pairs share. Default false. */
+  readonly average?: boolean;
 }
 
 /** Names of a table's id, first found first. */
-const ID_COLUMNS = ['id', 'prompt_id'];
+const ID_COLUMNS = ['id', 'prompt_id', 'pair_id'];
 /** Names of a score that is one already, first found first. */
 const SCORE_COLUMNS = ['learning_order', 'difficulty', 'score'];
 /** A measurement that scores are averages of, as the released code names them: `loss_step00_seed41`. */
@@ -52,13 +54,21 @@ export async function readScoreFile(file: string, options: ScoreFileOptions = {}
     });
   const scores = new Map<string, number>();
   const byRow = new Map<number, number>();
+  const times = new Map<string, number>();
   for (const { id, row, score, line } of rows) {
-    if (scores.has(id))
+    const known = scores.get(id);
+    if (known !== undefined && options.average === true) {
+      const n = (times.get(id) ?? 1) + 1;
+      times.set(id, n);
+      scores.set(id, known + (score - known) / n);
+      continue;
+    }
+    if (known !== undefined)
       throw inputError('duplicate-id', 'an id occurs twice, and a pair has one score', {
         file: path,
         line,
         got: id,
-        remedy: 'Keep one of the lines, or average them',
+        remedy: 'Keep one of the lines; or, where ids are of prompts and not of pairs, add --average',
       });
     scores.set(id, score);
     if (row !== null) byRow.set(row, score);
@@ -107,7 +117,8 @@ async function jsonRows(path: string): Promise<Rows> {
   const losses = new Map<string, { row: number | null; line: number; values: number[] }>();
   const measured = new Set<string>();
   for await (const { line, value } of readJsonLines<Record<string, unknown> | null>(path)) {
-    const id = value?.id ?? value?.prompt_id;
+    const named = ID_COLUMNS.map((name) => value?.[name]).find((one) => one !== undefined);
+    const id = typeof named === 'number' ? String(named) : named;
     const key =
       value === null ? undefined : [...SCORE_COLUMNS, 'loss'].find((name) => value[name] !== undefined);
     if (value === null || typeof id !== 'string' || key === undefined)

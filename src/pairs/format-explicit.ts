@@ -1,26 +1,44 @@
 import { splitConversations } from './format-implicit.ts';
+import type { FormatRule } from './format-rule.ts';
 import type { Message } from './pair.ts';
 import {
+  askedMessages,
   badRow,
   isPromptRole,
   type PairTexts,
   type Row,
   startsWithMessages,
+  systemColumn,
   toCompletion,
   toMessages,
 } from './shape.ts';
 
+export const EXPLICIT: FormatRule = {
+  detect: (row) => row.prompt != null && 'chosen' in row && 'rejected' in row,
+  parse: parseExplicit,
+  columns: (row) => [
+    ...['prompt', 'chosen', 'rejected'],
+    // ultrafeedback_binarized says the chosen conversation twice.
+    ...(Array.isArray(row.messages) && JSON.stringify(row.messages) === JSON.stringify(row.chosen)
+      ? ['messages']
+      : []),
+  ],
+};
+
 /**
  * A prompt column beside chosen and rejected:
- * - three strings (TRL standard);
+ * - three strings (TRL standard); beside a system text they become messages, which the reader leads with it;
  * - a prompt of messages with completions as messages, one message or text (TRL conversational);
  * - either of them with completions that repeat the prompt (ultrafeedback_binarized: the prompt is a string
  *   and chosen / rejected are whole conversations): the repeated part is taken off.
  */
-export function parseExplicit(row: Row): PairTexts {
+function parseExplicit(row: Row): PairTexts {
   const { prompt, chosen, rejected } = row;
   if (typeof prompt === 'string') {
-    if (typeof chosen === 'string' && typeof rejected === 'string') return { prompt, chosen, rejected };
+    if (typeof chosen === 'string' && typeof rejected === 'string') {
+      if (systemColumn(row, []) === undefined) return { prompt, chosen, rejected };
+      return answered(askedMessages('', prompt), chosen, rejected);
+    }
     return afterPromptString(
       prompt,
       sideOf(chosen, rejected, 'chosen'),
@@ -32,7 +50,13 @@ export function parseExplicit(row: Row): PairTexts {
   return afterPromptMessages(asked, toCompletion(chosen, 'chosen'), toCompletion(rejected, 'rejected'));
 }
 
-function afterPromptMessages(prompt: Message[], chosen: Message[], rejected: Message[]): PairTexts {
+/** Two answers in text to a prompt of messages. */
+export function answered(prompt: Message[], chosen: string, rejected: string): PairTexts {
+  const side = (content: string): Message[] => [{ role: 'assistant', content }];
+  return { prompt, chosen: side(chosen), rejected: side(rejected) };
+}
+
+export function afterPromptMessages(prompt: Message[], chosen: Message[], rejected: Message[]): PairTexts {
   const repeated = prompt.length > 0 && [chosen, rejected].every((side) => startsWithMessages(side, prompt));
   if (repeated && !isPromptRole(prompt[0]?.role ?? '')) {
     throw badRow(

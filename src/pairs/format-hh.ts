@@ -1,15 +1,22 @@
+import type { FormatRule } from './format-rule.ts';
 import type { Message } from './pair.ts';
 import { badRow, type PairTexts, type Row, RowRefused } from './shape.ts';
 
 export const HH_USER = '\n\nHuman:';
 export const HH_ASSISTANT = '\n\nAssistant:';
 
+export const HH: FormatRule = {
+  detect: (row) => typeof row.chosen === 'string' && 'rejected' in row,
+  parse: parseHh,
+  columns: ['chosen', 'rejected'],
+};
+
 /**
  * Anthropic hh-rlhf: each side is one string of `\n\nHuman: …\n\nAssistant: …` turns. The prompt ends with the
  * last `\n\nAssistant:` that both sides share; the completion keeps its leading space. A completion can hold
  * further turns where the two conversations part early.
  */
-export function parseHh(row: Row): PairTexts {
+function parseHh(row: Row): PairTexts {
   const { chosen, rejected } = row;
   if (typeof chosen !== 'string') throw badRow('chosen', 'text', chosen);
   if (typeof rejected !== 'string') throw badRow('rejected', 'text', rejected);

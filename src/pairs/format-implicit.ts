@@ -1,11 +1,18 @@
+import type { FormatRule } from './format-rule.ts';
 import type { Message } from './pair.ts';
 import { commonMessages, isPromptRole, type PairTexts, type Row, RowRefused, toMessages } from './shape.ts';
+
+export const IMPLICIT: FormatRule = {
+  detect: (row) => Array.isArray(row.chosen) && 'rejected' in row,
+  parse: parseImplicit,
+  columns: ['chosen', 'rejected'],
+};
 
 /**
  * Two whole conversations without a prompt column (TRL's implicit prompt, argilla/dpo-mix-7k): the prompt is
  * their longest common prefix, cut at a message boundary so that what follows begins with an answer.
  */
-export function parseImplicit(row: Row): PairTexts {
+function parseImplicit(row: Row): PairTexts {
   return splitConversations(toMessages(row.chosen, 'chosen'), toMessages(row.rejected, 'rejected'));
 }
 

@@ -1,26 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hhCompletion, hhMessages } from './format-hh.ts';
-import { detectFormat, formatRule, type PairFormat } from './formats.ts';
-import { type PairTexts, type Row, RowRefused } from './shape.ts';
-
-const user = (content: string) => ({ role: 'user', content });
-const assistant = (content: string) => ({ role: 'assistant', content });
-const system = (content: string) => ({ role: 'system', content });
-
-function parse(row: Row, format: PairFormat): PairTexts {
-  expect(detectFormat(row)).toBe(format);
-  return formatRule(format).parse(row);
-}
-
-function refusal(row: Row, format: PairFormat): { cause: string; message: string; remedy: string } {
-  try {
-    formatRule(format).parse(row);
-  } catch (error) {
-    if (error instanceof RowRefused) return error.refusal;
-    throw error;
-  }
-  throw new Error('the row was not refused');
-}
+import { answers, assistant, parse, refusal, system, user } from './formats.fixture.ts';
+import type { PairTexts, Row } from './shape.ts';
 
 describe('explicit prompts', () => {
   const messages: PairTexts = { prompt: [user('q')], chosen: [assistant('a')], rejected: [assistant('b')] };
@@ -189,5 +170,78 @@ describe('sharegpt', () => {
     expect(refusal({ ...row, chosen: { from: 'human', value: 'x' } }, 'sharegpt').message).toContain(
       'need gpt',
     );
+  });
+});
+
+describe('alpaca', () => {
+  it('joins instruction and input, with system and history before them', () => {
+    const row = {
+      instruction: 'i',
+      input: 'j',
+      system: 's',
+      history: [['h', 'g']],
+      chosen: 'a',
+      rejected: 'b',
+    };
+    expect(parse(row, 'alpaca')).toEqual({
+      prompt: [system('s'), user('h'), assistant('g'), user('i\nj')],
+      ...answers,
+    });
+    expect(parse({ instruction: 'i', input: '', chosen: 'a', rejected: assistant('b') }, 'alpaca')).toEqual({
+      prompt: [user('i')],
+      ...answers,
+    });
+    expect(refusal({ ...row, history: [['h']] }, 'alpaca').message).toContain('column history[0]');
+  });
+
+  it('reads the older form, whose output is both answers', () => {
+    expect(parse({ instruction: 'i', output: ['a', 'b'] }, 'alpaca')).toEqual({
+      prompt: [user('i')],
+      ...answers,
+    });
+  });
+});
+
+describe('axolotl', () => {
+  it('messages beside chosen and rejected, in any of its shapes', () => {
+    const texts = { prompt: [system('s'), user('q')], ...answers };
+    const messages = [system('s'), user('q')];
+    expect(parse({ messages, chosen: assistant('a'), rejected: assistant('b') }, 'messages')).toEqual(texts);
+    expect(parse({ conversation: messages, chosen: 'a', rejected: [assistant('b')] }, 'messages')).toEqual(
+      texts,
+    );
+    expect(parse({ messages: 'q', chosen: 'a', rejected: 'b' }, 'messages').prompt).toEqual([user('q')]);
+    const whole = { chosen: [...messages, assistant('a')], rejected: [...messages, assistant('b')] };
+    expect(parse({ messages, ...whole }, 'messages')).toEqual(texts);
+    expect(parse({ messages: whole.chosen, ...whole }, 'messages')).toEqual(texts);
+  });
+
+  it('orca rows: question or input, with a system text', () => {
+    const texts = { prompt: [system('s'), user('q')], ...answers };
+    expect(parse({ system: 's', question: 'q', chosen: 'a', rejected: 'b' }, 'orca')).toEqual(texts);
+    expect(parse({ system: 's', input: 'q', chosen: 'a', rejected: 'b' }, 'orca')).toEqual(texts);
+    expect(parse({ question: 'q', chosen_response: 'a', rejected_response: 'b' }, 'orca').prompt).toEqual([
+      user('q'),
+    ]);
+    expect(refusal({ question: 'q', chosen: 'a', rejected: null }, 'orca').message).toContain(
+      'column rejected',
+    );
+  });
+});
+
+describe('openai', () => {
+  it('input, preferred_output and non_preferred_output', () => {
+    const row = {
+      input: { messages: [user('q')], tools: [], parallel_tool_calls: true },
+      preferred_output: [assistant('a')],
+      non_preferred_output: [{ role: 'assistant', content: [{ type: 'text', text: 'b' }], weight: 1 }],
+    };
+    expect(parse(row, 'openai')).toEqual({ prompt: [user('q')], ...answers });
+    const tools = [{ type: 'function', function: { name: 'f' } }];
+    expect(refusal({ ...row, input: { ...row.input, tools } }, 'openai').cause).toBe('tools');
+    const calls = [{ role: 'assistant', content: null, tool_calls: [{ id: '1' }] }];
+    expect(refusal({ ...row, preferred_output: calls }, 'openai').cause).toBe('tool-calls');
+    const picture = [user('q'), { role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }];
+    expect(refusal({ ...row, input: { messages: picture } }, 'openai').cause).toBe('media');
   });
 });

@@ -14,7 +14,7 @@ export type Text = string | readonly Message[];
 export interface PreferencePair {
   /** SHA-256 of the three texts, so that two pairs that share a prompt keep scores of their own. */
   readonly id: string;
-  /** 0-based row in the input file. */
+  /** 0-based row in the input, over all of its files. */
   readonly row: number;
   readonly prompt: Text;
   readonly chosen: Text;
@@ -26,6 +26,8 @@ export interface PreferencePair {
 /** A row that was read but cannot be used, and why. */
 export interface RefusedRow {
   readonly row: number;
+  /** Where the row stands, of a source of several files. */
+  readonly place?: { readonly file: string; readonly row: number };
   readonly id?: string;
   /** Stable name of the cause: identical-sides, empty-chosen, duplicate, prompt-too-long, … */
   readonly cause: string;

@@ -86,7 +86,7 @@ describe('files', () => {
 
   it('names missing, empty and damaged files', async () => {
     expect((await failure(join(folder, 'nowhere.jsonl'))).code).toBe('file-missing');
-    expect((await failure(folder)).code).toBe('file-is-folder');
+    expect((await failure(mkdtempSync(join(folder, 'empty-')))).code).toBe('no-data-files');
     for (const empty of ['', '\n \n', '[]', '{"data": []}']) {
       expect((await failure(save(empty))).code).toBe('empty-file');
     }

@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { refusedBy } from './check.ts';
@@ -7,6 +9,7 @@ import { splitConversations } from './format-implicit.ts';
 import { nearDuplicateKey } from './keys.ts';
 import { readPairs } from './read.ts';
 import { splitHeldOut } from './split.ts';
+import { writePairsParquet } from './write-parquet.ts';
 
 const data = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
 
@@ -52,6 +55,23 @@ describe.skipIf(!existsSync(`${data}lf_dpo_demo`))('LLaMA-Factory demo (needs ..
         chosen,
         rejected,
       });
+    }
+  });
+
+  it('is read as a folder by its dataset_info.json, to the same pairs', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'winnow-lf-'));
+    try {
+      const columns = { messages: 'conversations', chosen: 'chosen', rejected: 'rejected' };
+      const entry = { file_name: 'dpo_en_demo.json', ranking: true, formatting: 'sharegpt', columns };
+      writeFileSync(join(dir, 'dataset_info.json'), JSON.stringify({ dpo_en_demo: entry }));
+      copyFileSync(`${data}lf_dpo_demo/dpo_en_demo.json`, join(dir, 'dpo_en_demo.json'));
+      const [folder, file] = [await readPairs(dir), await readPairs(join(dir, 'dpo_en_demo.json'))];
+      expect(folder.pairs).toEqual(file.pairs);
+      await writePairsParquet(join(dir, 'pairs.parquet'), file.pairs);
+      const again = await readPairs(join(dir, 'pairs.parquet'));
+      expect(again.pairs.map(({ id }) => id)).toEqual(file.pairs.map(({ id }) => id));
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
     }
   });
 

@@ -10,7 +10,8 @@ import type { Budget } from '../select/budget.ts';
 import { type Band, type KeepOptions, keep } from '../select/keep.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { writeIds, writePrompts } from './inputs.ts';
-import { type Judged, judgeAnswers } from './judging.ts';
+import type { Judged } from './judged.ts';
+import { judgeAnswers } from './judging.ts';
 import { generationInputs, lengthsOf, type Prepared, pairTokensOf } from './prepare.ts';
 import { answersUnit, type Hyper, trialUnit } from './units.ts';
 

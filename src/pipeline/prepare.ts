@@ -6,10 +6,9 @@ import { type Checkpoint, openCheckpoint } from '../model/checkpoint.ts';
 import { type HubOptions, modelFolder } from '../model/hub.ts';
 import { loraTargets } from '../model/layer.ts';
 import { refusedBy } from '../pairs/check.ts';
-import { PAIR_FORMATS, type PairFormat } from '../pairs/formats.ts';
 import { nearDuplicateKey } from '../pairs/keys.ts';
 import type { Message, PreferencePair, RefusedRow, Text } from '../pairs/pair.ts';
-import { type PairSet, readPairs } from '../pairs/read.ts';
+import { type PairSet, type ReadPairsOptions, readPairs } from '../pairs/read.ts';
 import { splitHeldOut } from '../pairs/split.ts';
 import { type Config, requireKey } from '../run/config.ts';
 import { type PairLengths, type Strata, strataWithin } from '../select/strata.ts';
@@ -78,10 +77,7 @@ export async function prepare(
   const tokenizer = loadTokenizer(modelDir);
   const rewardModel = await openRunRewardModel(config, reward);
   const policy = truncationPolicy(config, checkpoint);
-  const set = await readPairs(dataFile, {
-    format: pairFormat(config.format),
-    ...(config.limit === null ? {} : { limit: config.limit }),
-  });
+  const set = await readPairs(dataFile, pairOptions(config));
   const vocabSize = checkpoint.config.vocabSize;
   const tokenized = tokenizePairs(set.pairs, tokenizer, policy, { vocabSize });
   const refused = [...set.refused, ...tokenized.refused].sort((a, b) => a.row - b.row);
@@ -92,7 +88,8 @@ export async function prepare(
       file: dataFile,
       got: `${usable.length} of ${set.read} rows; refused: ${summary(refused)}`,
       need: 'at least 4',
-      remedy: 'Run `winnow check` on the file to see every refused row and how to mend it',
+      remedy:
+        'Run `winnow check` on the file without a model to see what is in it; every refused row is told with how to mend it',
     });
   const split = splitHeldOut(usable, { share: config.evaluation.heldOut, seed: config.seed });
   if (split.heldOut.length === 0 || split.pool.length < 2)
@@ -134,6 +131,7 @@ export async function prepare(
     tokens: writeTokens(runDir, tokenized.rows),
   };
   const notes = [
+    ...set.notes,
     ...(tokenized.boundaryMerges > 0
       ? [
           `${tokenized.boundaryMerges} completions begin inside what the tokenizer would join to the prompt; they were encoded apart.`,
@@ -209,14 +207,15 @@ function needPrecision({ difficulty: { precision }, device, training: { method }
  * `keepFraction: auto` is a comparison on prompts that no evaluation uses.
  * @throws inputError `auto-keep` where there is nothing to compare by.
  */
-function needAutoKeep({ selection, evaluation }: Config): void {
+function needAutoKeep({ selection, evaluation, llmJudge }: Config): void {
   if (selection.keepFraction !== 'auto') return;
   const { judge, rewardModel, tuningPrompts } = evaluation;
-  if ((judge !== 'none' || rewardModel !== null) && tuningPrompts !== null) return;
+  const isJudged = judge !== 'none' || rewardModel !== null || llmJudge.model !== null;
+  if (isJudged && tuningPrompts !== null) return;
   throw inputError('auto-keep', 'keepFraction auto needs a judge and prompts to choose on', {
     key: 'selection.keepFraction',
-    got: `judge ${judge}, rewardModel ${rewardModel}, tuningPrompts ${tuningPrompts}`,
-    need: 'evaluation.judge or evaluation.rewardModel, and evaluation.tuningPrompts',
+    got: `judge ${judge}, rewardModel ${rewardModel}, llmJudge.model ${llmJudge.model}, tuningPrompts ${tuningPrompts}`,
+    need: 'evaluation.judge, evaluation.rewardModel or llmJudge.model, and evaluation.tuningPrompts',
     remedy:
       'Give both, or a fraction: without a judge nothing tells whether leaving pairs out helps, and 1 keeps them all',
   });
@@ -225,6 +224,11 @@ function needAutoKeep({ selection, evaluation }: Config): void {
 function* withRoles(pairs: readonly PreferencePair[], heldOut: readonly PreferencePair[]) {
   const held = new Set(heldOut);
   for (const pair of pairs) yield { ...pair, role: held.has(pair) ? 'held-out' : 'pool' };
+}
+
+/** All usable pairs of a run, one at a time, from `pairs.jsonl`. */
+export function usablePairs(runDir: string): Iterable<PreferencePair> {
+  return parseLines<PreferencePair>(join(runDir, PAIRS_FILE));
 }
 
 /** The usable pairs with these ids, from `pairs.jsonl`. */
@@ -243,13 +247,11 @@ export function readUsable(runDir: string, ids: Iterable<string>): Map<string, P
   return pairs;
 }
 
-function pairFormat(name: string): PairFormat | 'auto' {
-  if (name === 'auto' || (PAIR_FORMATS as readonly string[]).includes(name))
-    return name as PairFormat | 'auto';
-  throw inputError('bad-format', 'format names no known format of pairs', {
-    got: name,
-    need: ['auto', ...PAIR_FORMATS],
-  });
+/** How the configured data is read. */
+export function pairOptions(config: Config): ReadPairsOptions {
+  const { format, split, subset, columns, ratings, seed, limit } = config;
+  const options = { format, split, subset, columns, ratings: { ...ratings, seed } };
+  return limit === null ? options : { ...options, limit };
 }
 
 /** The configured lengths, within what the model can see. */

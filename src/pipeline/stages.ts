@@ -65,6 +65,8 @@ export interface Evaluated {
   readonly start: { readonly answers: readonly Answer[]; readonly graded: readonly GradedAnswer[] | null };
   /** Conversations whose prompt lost its start to fit into the judge's context. */
   readonly promptsCut: number;
+  /** Prompts that count for none, see `Judged`. */
+  readonly withoutVerdict: number;
   /** Of the held-out pairs under the start model. */
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly costs: readonly StageCost[];
@@ -108,8 +110,13 @@ export async function select(
   );
   writeJson(join(folder, 'receipt.json'), {
     version: VERSION,
-    data: { file: source.file, sha256: source.sha256, format: source.format, rowsRead: prepared.read },
-    model: { name: modelName(base.modelDir), dir: base.modelDir, hash: base.modelHash },
+    data: { ...source, rowsRead: prepared.read },
+    model: {
+      name: modelName(base.modelDir),
+      dir: base.modelDir,
+      hash: base.modelHash,
+      chatTemplate: prepared.tokenizer.chatTemplate !== null,
+    },
     tokens: base.tokens.hash,
     // Where scoring trained nothing and the rate is searched for, it is not known yet.
     training: isTuned(ready)
@@ -208,6 +215,7 @@ export async function evaluate(
     arms,
     start: { answers: start, graded: judged?.start ?? null },
     promptsCut: judged?.promptsCut ?? 0,
+    withoutVerdict: judged?.withoutVerdict ?? 0,
     reference: readReference(resultFile(scored.reference, 'log-probs.jsonl'), ids),
     costs,
   };

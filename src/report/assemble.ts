@@ -2,6 +2,7 @@ import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { type ArmOutcomes, armInterval, compareArms, type Metric } from '../evaluate/arms.ts';
 import { type HeldOutOutcome, heldOutOutcome } from '../evaluate/held-out.ts';
 import { answerLengthRows, winLengths } from '../evaluate/win-lengths.ts';
+import { sameFamily } from '../judge/family.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { modelName } from '../model/hub.ts';
 import { refusedBy } from '../pairs/check.ts';
@@ -22,6 +23,8 @@ export interface Results {
   readonly trained: Trained;
   readonly evaluated: Evaluated;
   readonly judge: GoldJudge | null;
+  /** The language model that judged; left out where none did. */
+  readonly llmJudge?: string;
   readonly command: string;
 }
 
@@ -122,7 +125,11 @@ export function assemble(results: Results): ReportData {
     ...judgeOf(results),
     arms: [startResult(start, evaluated, config.seed), ...armResults(results, outcomes)],
     comparisons: comparisons(outcomes, config.seed),
-    notes: [...prepared.notes, ...cutNote(evaluated.promptsCut)],
+    notes: [
+      ...prepared.notes,
+      ...cutNote(evaluated.promptsCut),
+      ...withoutVerdictNote(evaluated.withoutVerdict),
+    ],
   };
 }
 
@@ -146,10 +153,21 @@ function selectedBy({
   };
 }
 
-function judgeOf({ judge, prepared }: Results): Pick<ReportData, 'judge'> {
+function judgeOf({ judge, llmJudge, prepared }: Results): Pick<ReportData, 'judge'> {
   if (judge !== null) return { judge: { kind: 'program', name: judge.name } };
+  if (llmJudge !== undefined) {
+    const family = sameFamily(llmJudge, modelName(prepared.checkpoint.dir));
+    return {
+      judge: { kind: 'language-model', name: llmJudge, ...(family === null ? {} : { sameFamily: family }) },
+    };
+  }
   const { rewardModel } = prepared;
   return rewardModel === null ? {} : { judge: { kind: 'reward-model', name: rewardModel.name } };
+}
+
+function withoutVerdictNote(prompts: number): string[] {
+  if (prompts === 0) return [];
+  return [`On ${prompts} prompts the judge gave no verdict on some answer: they count for none.`];
 }
 
 function cutNote(conversations: number): string[] {

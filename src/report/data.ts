@@ -93,7 +93,12 @@ export interface ReportData {
     };
   };
   /** Who compared the answers; left out where nobody did, and in reports of before this was told. */
-  readonly judge?: { readonly kind: 'program' | 'reward-model'; readonly name: string };
+  readonly judge?: {
+    readonly kind: 'program' | 'reward-model' | 'language-model';
+    readonly name: string;
+    /** The family that a language model shares with the model that was trained; left out where none is known. */
+    readonly sameFamily?: string;
+  };
   readonly arms: readonly ArmResult[];
   /** Paired differences, selected arm minus another, over the same prompts. */
   readonly comparisons: readonly Comparison[];

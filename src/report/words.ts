@@ -166,6 +166,15 @@ const TERMS: Readonly<Record<string, Both>> = {
     en: 'Choosing the keep fraction: rewards',
     ja: '採用率の選択（報酬の計算）',
   },
+  'Evaluation: judging': { en: 'Evaluation: judging', ja: '評価（判定）' },
+  'Choosing the learning rate: judging': {
+    en: 'Choosing the learning rate: judging',
+    ja: '学習率の選択（判定）',
+  },
+  'Choosing the keep fraction: judging': {
+    en: 'Choosing the keep fraction: judging',
+    ja: '採用率の選択（判定）',
+  },
   'Evaluation: rewards': { en: 'Evaluation: rewards', ja: '評価（報酬の計算）' },
   easiest: { en: 'easiest', ja: '易しい方から' },
   hardest: { en: 'hardest', ja: '難しい方から' },
@@ -191,6 +200,7 @@ const TERMS: Readonly<Record<string, Both>> = {
 
 /** Who judged, in words. */
 export function judgeName({ kind, name }: { readonly kind: string; readonly name: string }): Both {
+  if (kind === 'language-model') return { en: `language model ${name}`, ja: `言語モデル ${name}` };
   return kind === 'reward-model'
     ? { en: `reward model ${name}`, ja: `報酬モデル ${name}` }
     : { en: `program “${name}”`, ja: `プログラム「${name}」` };

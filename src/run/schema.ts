@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { llmJudge } from './schema-judge.ts';
 import { QUANTITY_KEYS, SCORER_KEYS } from './schema-parts.ts';
 
 const DEFAULT_ARMS = ['selected', 'full', 'random', 'hardest', 'easiest-shuffled'] as const;
@@ -166,6 +167,20 @@ const difficulty = z.strictObject({
     ),
 });
 
+const ratings = z.strictObject({
+  pairs: z
+    .enum(['best-worst', 'best-random', 'all'])
+    .default('best-worst')
+    .describe(
+      'best-worst: the best answer of a row against its worst; best-random: the best against a worse one drawn at random, as UltraFeedback was binarized; all: every two answers that differ.',
+    ),
+  minGap: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('Least difference of two scores that makes a pair; equal scores never do.'),
+});
+
 const selection = z.strictObject({
   keepFraction: z
     .union([z.number().gt(0).max(1), z.literal('auto')])
@@ -271,12 +286,40 @@ export const configSchema = z.strictObject({
     .describe(
       'Branch, tag or commit of a model on the hub; means nothing for a folder. A commit is exact, and asks the hub nothing once it is there. The run folder keeps the commit that was found.',
     ),
-  data: z.string().min(1).nullable().default(null).describe('File of preference pairs. Must be given.'),
+  data: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Preference pairs: a file (JSON, JSONL, CSV, TSV, gzip or not, Parquet), a pattern of files, or a dataset folder of Hugging Face or LLaMA-Factory. Must be given. docs/data-formats.md has every form.',
+    ),
   format: z
     .string()
     .min(1)
     .default('auto')
-    .describe('Format of the data file; auto: found out from its rows.'),
+    .describe('Format of the rows; auto: found out from their columns.'),
+  split: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Split of a dataset folder; null: train_prefs, else train, else the only one.'),
+  subset: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Subset (config) of a dataset folder, or the dataset of a dataset_info.json; null: the only one, or default.',
+    ),
+  columns: z
+    .record(z.string().min(1), z.string().min(1))
+    .default({})
+    .describe(
+      'Columns of the data under other names than the format knows them by, such as {prompt: question, chosen: good}.',
+    ),
+  ratings: ratings.prefault({}).describe('How pairs are made of rows with several rated answers.'),
   limit: count.nullable().default(null).describe('Read at most this many rows, null for all.'),
   out: z
     .string()
@@ -304,6 +347,7 @@ export const configSchema = z.strictObject({
     .default(1)
     .describe('How many seeds each arm is trained with. More of them tell an effect from chance.'),
   evaluation: evaluation.prefault({}).describe('How the arms are compared.'),
+  llmJudge: llmJudge.prefault({}).describe('A language model that judges generated answers.'),
   language: z
     .enum(['auto', 'en', 'ja'])
     .default('auto')

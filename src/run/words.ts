@@ -69,6 +69,7 @@ export function typeInWords(node: SchemaNode, plural = false): string {
   return either(
     types.map((type) => {
       if (type === 'null') return 'null';
+      if (type === 'object') return 'a map of names';
       if (type === 'array') return `a list of ${typeInWords(node.items ?? {}, true)}`;
       const nouns = { integer: 'whole number', number: 'number', string: 'text', boolean: 'true or false' };
       const noun = nouns[type as keyof typeof nouns] ?? type;

@@ -1,0 +1,5 @@
+/** One text in both languages of pages. */
+export interface Both {
+  readonly en: string;
+  readonly ja: string;
+}
