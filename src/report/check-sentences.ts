@@ -2,6 +2,7 @@ import type { Defect } from '../pairs/survey/defects.ts';
 import { FEATURES } from '../pairs/survey/features.ts';
 import type { Auc } from '../stats/auc.ts';
 import type { CheckData } from './check-data.ts';
+import { lengthText } from './length-sentence.ts';
 import { count, fixed, percent, signed } from './numbers.ts';
 import { type Level, type Sentence, say } from './sentences.ts';
 import { type Both, term } from './words.ts';
@@ -292,8 +293,8 @@ function lengths({ survey: { lengths: found } }: CheckData): Sentence[] {
   return [
     say(
       'neutral',
-      `The chosen answer is the longer one in ${percent(chosenLonger.value)} of the pairs (95 % ${range}): ${count(chosen.mean)} characters on average against ${count(rejected.mean)} (${signed(100 * (chosen.mean / Math.max(1, rejected.mean) - 1), 0)}%).`,
-      `良い回答の方が長いペアは ${percent(chosenLonger.value)}（95 % 区間 ${range}）。平均 ${count(chosen.mean)} 文字と ${count(rejected.mean)} 文字です（${signed(100 * (chosen.mean / Math.max(1, rejected.mean) - 1), 0)}%）。`,
+      `The chosen answer is the longer one in ${percent(chosenLonger.value)} of the pairs (95 % ${range}): ${lengthText(chosen.mean)} characters on average against ${lengthText(rejected.mean)} (${signed(100 * (chosen.mean / Math.max(1, rejected.mean) - 1), 0)}%).`,
+      `良い回答の方が長いペアは ${percent(chosenLonger.value)}（95 % 区間 ${range}）。平均 ${lengthText(chosen.mean)} 文字と ${lengthText(rejected.mean)} 文字です（${signed(100 * (chosen.mean / Math.max(1, rejected.mean) - 1), 0)}%）。`,
     ),
   ];
 }
