@@ -1,8 +1,10 @@
 import { inputError } from '../base/errors.ts';
 import { deriveSeed, Random } from '../base/random.ts';
 import type { DifficultyRow } from '../difficulty/scores.ts';
-import { type KeepOptions, keep, keptCount } from './keep.ts';
+import type { KeepOptions } from './keep.ts';
+import { keepForced } from './keep-forced.ts';
 import { lengthStrata, type PairLengths, type Strata, stratumOf } from './strata.ts';
+import { type Forced, NOTHING_FORCED } from './verdicts.ts';
 
 /** What is compared: trainings that differ in their pairs and order, and in nothing else. */
 export type ArmName =
@@ -31,6 +33,8 @@ export interface ArmInput {
   readonly lengths: ReadonlyMap<string, PairLengths>;
   /** Those that the selection was made within, or null. */
   readonly strata: Strata | null;
+  /** What rules and people keep and drop; left out: nothing. */
+  readonly forced?: Forced;
 }
 
 /**
@@ -42,10 +46,13 @@ export interface ArmInput {
  * selection is made within strata, so are `random`, `hardest` and `easiest-shuffled`: they differ in difficulty, not
  * in what the strata hold. `length-matched` and `shortest` are drawn from all pairs.
  *
+ * Rules and people decide for every arm alike: what they drop is in none, `full` included, and what they keep is in
+ * each. So the arms differ in what difficulty decides and in nothing else.
+ *
  * @throws inputError as `keep` does, and `no-length` for a pair whose lengths an arm needs and `lengths` lacks.
  */
 export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, seed: number): ArmPlan {
-  const { difficulties, strata } = input;
+  const { difficulties, strata, forced = NOTHING_FORCED } = input;
   const shuffleSeed = deriveSeed(seed, 'arm', name);
   const control = (rows: readonly DifficultyRow[]): ArmPlan => ({
     name,
@@ -55,18 +62,19 @@ export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, 
     seed,
   });
   const kept = (direction: KeepOptions['direction']) =>
-    keep(difficulties, { ...selection, direction, seed: shuffleSeed }, strata);
+    keepForced(difficulties, { ...selection, direction, seed: shuffleSeed }, strata, forced);
+  const selected = () => keepForced(difficulties, selection, strata, forced);
   switch (name) {
     case 'selected':
       return {
         name,
-        ids: idsOf(keep(difficulties, selection, strata)),
+        ids: idsOf(selected()),
         shuffleSeed: null,
         order: selection.direction === 'random' ? 'as selected' : 'easy to hard',
         seed,
       };
     case 'full':
-      return fullArm(idsOf(difficulties), seed);
+      return fullArm(idsOf(difficulties.filter(({ id }) => !forced.drop.has(id))), seed);
     case 'random':
       return control(kept('random'));
     case 'hardest':
@@ -74,9 +82,9 @@ export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, 
     case 'easiest-shuffled':
       return control(kept('easiest'));
     case 'length-matched':
-      return control(lengthMatched(input, keep(difficulties, selection, strata), shuffleSeed));
+      return control(lengthMatched(input, selected(), shuffleSeed));
     case 'shortest':
-      return control(shortest(input, keptCount(difficulties.length, selection.keepFraction)));
+      return control(shortest(input, selected().length));
   }
 }
 
@@ -94,7 +102,7 @@ function idsOf(rows: readonly DifficultyRow[]): string[] {
  * may be drawn too, as in `random`: of a bin that the selection keeps whole there is nothing else to draw.
  */
 function lengthMatched(
-  { difficulties, lengths }: ArmInput,
+  { difficulties, lengths, forced = NOTHING_FORCED }: ArmInput,
   selected: readonly DifficultyRow[],
   seed: number,
 ): DifficultyRow[] {
@@ -104,7 +112,8 @@ function lengthMatched(
     const bin = stratumOf(bins, id);
     wanted.set(bin, 1 + (wanted.get(bin) ?? 0));
   }
-  return new Random(seed, 'length-matched').shuffle(difficulties).filter(({ id }) => {
+  const drawn = new Random(seed, 'length-matched').shuffle(difficulties);
+  return keptFirst(drawn, forced).filter(({ id }) => {
     const bin = stratumOf(bins, id);
     const left = wanted.get(bin) ?? 0;
     wanted.set(bin, left - 1);
@@ -113,12 +122,22 @@ function lengthMatched(
 }
 
 /** The pairs with the fewest tokens in the chosen completion; equal ones in the order of the input. */
-function shortest({ difficulties, lengths }: ArmInput, count: number): DifficultyRow[] {
-  return difficulties
+function shortest(
+  { difficulties, lengths, forced = NOTHING_FORCED }: ArmInput,
+  count: number,
+): DifficultyRow[] {
+  const ascending = difficulties
     .map((pair) => ({ pair, tokens: lengthsOf(lengths, pair.id).chosen }))
     .sort((a, b) => a.tokens - b.tokens || a.pair.row - b.pair.row)
-    .slice(0, count)
     .map(({ pair }) => pair);
+  return keptFirst(ascending, forced).slice(0, count);
+}
+
+/** What rules and people drop is not there; what they keep goes before all else. */
+function keptFirst(rows: readonly DifficultyRow[], { keep, drop }: Forced): readonly DifficultyRow[] {
+  if (keep.size === 0 && drop.size === 0) return rows;
+  const left = rows.filter(({ id }) => !drop.has(id));
+  return [...left.filter(({ id }) => keep.has(id)), ...left.filter(({ id }) => !keep.has(id))];
 }
 
 function lengthsOf(lengths: ArmInput['lengths'], id: string): PairLengths {
