@@ -42,6 +42,7 @@ const KEY_FLAGS = [
     'selection.within',
     'keep the same share of each: none (default), length or meta.FIELD',
   ],
+  ['--rules <file>', 'selection.rules', 'rules that keep, drop or put pairs before a person (docs/rules.md)'],
   ['--folds <k>', 'difficulty.folds', 'parts of the cross-fit (default: 2)'],
   ['--seeds <r>', 'difficulty.seeds', 'repeats of the cross-fit (default: 1; the paper: 3)'],
   ['--checkpoints <c>', 'difficulty.checkpoints', 'evaluations of a scoring run (default: 1, at its end)'],

@@ -115,10 +115,11 @@ function suspicionLine({ learned, unclear, against }: Readonly<Record<Suspicion,
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept, threshold, options, auto } = await way.selected();
+  const { kept, threshold, options, auto, forced, warnings } = await way.selected();
   const total = (await way.scored()).difficulties.length;
   const { direction, within } = way.config.selection;
   const { keepFraction } = options;
+  const byHand = forced.keep.size + forced.drop.size;
   const data = {
     keepFraction,
     direction,
@@ -127,11 +128,19 @@ async function selectVerb(way: Way): Promise<Said> {
     kept: kept.length,
     dropped: total - kept.length,
     threshold,
+    ...(byHand === 0 ? {} : { decided: { keep: forced.keep.size, drop: forced.drop.size } }),
+    warnings,
     out: way.config.out,
   };
   const text = [
     ...(auto === null ? [] : [autoLine(auto)]),
     `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
+    ...(byHand === 0
+      ? []
+      : [
+          `rules and people keep ${forced.keep.size} whatever their difficulty and drop ${forced.drop.size} from every arm`,
+        ]),
+    ...warnings.map((warning) => `note: ${warning}`),
     `${way.config.out}/selection: selected.jsonl, ledger.jsonl, receipt.json`,
   ].join('\n');
   return { data, text };

@@ -7,6 +7,7 @@ import { resultFile, type UnitResult } from '../run/done.ts';
 import { planArm } from '../select/arms.ts';
 import { AUTO_SHARES, type AutoKeep, autoKeep } from '../select/auto-keep.ts';
 import type { KeepOptions } from '../select/keep.ts';
+import type { Forced } from '../select/verdicts.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { writeIds, writePrompts } from './inputs.ts';
 import { type Judged, judgeAnswers } from './judging.ts';
@@ -34,12 +35,13 @@ export async function keepShare(
   scored: Scored,
   context: StageContext,
   costs: StageCost[],
+  forced: Forced,
 ): Promise<{ readonly options: KeepOptions; readonly auto: AutoKeep | null }> {
   const { config } = prepared;
   const { keepFraction, direction } = config.selection;
   const options = (share: number): KeepOptions => ({ keepFraction: share, direction, seed: config.seed });
   if (keepFraction !== 'auto') return { options: options(keepFraction), auto: null };
-  const auto = await tryShares(prepared, scored, context, options, costs);
+  const auto = await tryShares(prepared, scored, context, options, costs, forced);
   return { options: options(auto.keepFraction), auto };
 }
 
@@ -49,6 +51,7 @@ async function tryShares(
   context: StageContext,
   options: (share: number) => KeepOptions,
   costs: StageCost[],
+  forced: Forced,
 ): Promise<AutoKeep> {
   const { base, config, heldOut, pool, strata, tuningPrompts } = prepared;
   const prompts = writePrompts(context.runDir, tuningPrompts);
@@ -57,7 +60,7 @@ async function tryShares(
     heldOut.map(({ tokens }) => tokens.id),
   );
   const generation = generationInputs(prepared);
-  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata };
+  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata, forced };
   const shares = [...AUTO_SHARES, 1];
   // As the arms will be trained: the selected pairs in their order, all pairs shuffled.
   const trials = shares.flatMap((share) =>

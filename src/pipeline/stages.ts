@@ -11,23 +11,33 @@ import { type Reliability, reliability } from '../difficulty/reliability.ts';
 import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
 import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { modelName } from '../model/hub.ts';
-import type { PreferencePair } from '../pairs/pair.ts';
+import { sha256OfFile } from '../pairs/lines.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
-import { type KeepOptions, keep } from '../select/keep.ts';
-import { ledger } from '../select/ledger.ts';
+import { type KeepOptions, keptCount } from '../select/keep.ts';
 import { firstWithin } from '../select/quota.ts';
 import { strataCounts } from '../select/strata.ts';
+import { type Forced, forcedBy } from '../select/verdicts.ts';
 import { totalSteps } from '../train/optimise.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
 import { judgeAnswers, needRewardMemory } from './judging.ts';
 import { keepShare, nominalShare } from './keep-share.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
-import { generationInputs, lengthsOf, type Prepared, readUsable } from './prepare.ts';
+import { generationInputs, lengthsOf, type Prepared, tokenCounts } from './prepare.ts';
 import { needMemory } from './resources.ts';
+import {
+  choose,
+  correctionLines,
+  rulesAndDecisions,
+  type SelectionInput,
+  saidInReceipt,
+  selectedLines,
+  selectionWarnings,
+  verdictsOf,
+} from './selection.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
@@ -49,8 +59,12 @@ export interface Selected {
   readonly auto: AutoKeep | null;
   /** In training order. */
   readonly kept: readonly DifficultyRow[];
-  /** Largest difficulty kept. */
+  /** Largest difficulty kept; of pairs that rules or people keep only where they keep all. */
   readonly threshold: number;
+  /** What rules and people keep and drop. */
+  readonly forced: Forced;
+  /** What should be known of rules and decisions, in sentences. */
+  readonly warnings: readonly string[];
   readonly costs: readonly StageCost[];
 }
 
@@ -161,33 +175,38 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
   };
 }
 
-/** Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`. */
+/**
+ * Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`, and
+ * `corrections.jsonl` where people found labels the wrong way round.
+ */
 export async function select(prepared: Prepared, scored: Scored, context: StageContext): Promise<Selected> {
-  const { config, heldOut, refused, base, source, strata } = prepared;
+  const { config, heldOut, refused, base, pool, source, strata } = prepared;
+  const { runDir } = context;
   const costs: StageCost[] = [];
-  const { options, auto } = await keepShare(prepared, scored, context, costs);
-  const kept = keep(scored.difficulties, options, strata);
-  const threshold = kept.reduce(
-    (most, { difficulty }) => Math.max(most, difficulty),
-    Number.NEGATIVE_INFINITY,
-  );
-  const folder = join(context.runDir, 'selection');
+  const input: SelectionInput = {
+    runDir,
+    difficulties: scored.difficulties,
+    scores: scored.scores,
+    strata,
+    tokens: tokenCounts(pool),
+    heldOut: heldOut.map(({ tokens: { id, row } }) => ({ id, row })),
+    refused,
+    ...rulesAndDecisions(config, runDir),
+  };
+  const verdicts = await verdictsOf(input);
+  const forced = forcedBy(verdicts);
+  const { options, auto } = await keepShare(prepared, scored, context, costs, forced);
+  const { kept, threshold, ledger } = choose(input, verdicts, options);
+  const folder = join(runDir, 'selection');
   mkdirSync(folder, { recursive: true });
+  const fileOf = (name: string) => join(folder, name);
   const keptIds = kept.map(({ id }) => id);
-  const pairs = readUsable(context.runDir, keptIds);
-  writeJsonLines(
-    join(folder, 'selected.jsonl'),
-    kept.map(({ id, difficulty, rank }) => {
-      const { prompt, chosen, rejected, meta, row } = pairs.get(id) as PreferencePair;
-      return { id, row, difficulty, rank, prompt, chosen, rejected, meta };
-    }),
-  );
-  const held = heldOut.map(({ tokens: { id, row } }) => ({ id, row }));
-  writeJsonLines(
-    join(folder, 'ledger.jsonl'),
-    ledger({ difficulties: scored.difficulties, kept, heldOut: held, refused, options, strata }),
-  );
-  writeJson(join(folder, 'receipt.json'), {
+  writeJsonLines(fileOf('selected.jsonl'), selectedLines(runDir, kept));
+  writeJsonLines(fileOf('ledger.jsonl'), ledger);
+  const corrections = [...correctionLines(runDir, verdicts)];
+  if (corrections.length > 0) writeJsonLines(fileOf('corrections.jsonl'), corrections);
+  else rmSync(fileOf('corrections.jsonl'), { force: true });
+  writeJson(fileOf('receipt.json'), {
     version: VERSION,
     data: { ...source, rowsRead: prepared.read },
     model: { name: modelName(base.modelDir), dir: base.modelDir, hash: base.modelHash },
@@ -200,14 +219,23 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
       // Of each stratum how many pairs there were, and how many were kept.
       ...(strata === null ? {} : { within: config.selection.within, strata: strataCounts(strata, keptIds) }),
     },
+    ...saidInReceipt(input, verdicts),
     evaluation: { heldOut: config.evaluation.heldOut, seed: config.seed },
     kept: kept.length,
     dropped: scored.difficulties.length - kept.length,
     threshold,
     /** SHA-256 of the kept ids in training order, one a line. */
     keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
+    /** SHA-256 of the run folder's files that `winnow replay` goes by, and of what it must give again. */
+    files: {
+      'pairs.jsonl': await sha256OfFile(join(runDir, 'pairs.jsonl')),
+      'refused.jsonl': await sha256OfFile(join(runDir, 'refused.jsonl')),
+      'selection/selected.jsonl': await sha256OfFile(fileOf('selected.jsonl')),
+      'selection/ledger.jsonl': await sha256OfFile(fileOf('ledger.jsonl')),
+    },
   });
-  return { options, auto, kept, threshold, costs };
+  const warnings = selectionWarnings(input, verdicts, keptCount(scored.difficulties.length, options.keepFraction));
+  return { options, auto, kept, threshold, forced, warnings, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
@@ -219,7 +247,8 @@ export async function train(
 ): Promise<Trained> {
   const { config, base, pool, strata } = prepared;
   const costs: StageCost[] = [];
-  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata };
+  const { forced } = selected;
+  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata, forced };
   const plans = config.arms.flatMap((name: ArmName) =>
     Array.from({ length: config.trainingSeeds }, (_, i) =>
       planArm(name, input, selected.options, config.seed + i),

@@ -63,6 +63,11 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     tuningPrompts: within('tuningPrompts'),
     rewardModel: rewardModel === null ? null : modelOf('evaluation.rewardModel', rewardModel),
   };
+  const chosen = (key: 'rules' | 'decisions') => {
+    const path = config.selection[key];
+    return path === null ? null : fileOf(`selection.${key}`, path);
+  };
+  const selection = { ...config.selection, rules: chosen('rules'), decisions: chosen('decisions') };
   const { adapter } = config.training;
   const training = {
     ...config.training,
@@ -72,6 +77,7 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     ...config,
     text,
     training,
+    selection,
     evaluation,
     model: place('model'),
     data: place('data'),

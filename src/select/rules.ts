@@ -68,8 +68,8 @@ export function parseRules(text: string, file: string): RuleSet {
       if (!KEYS.includes(name))
         throw wrong('a rule has no such key', { line: lineOf(key, line), got: name, need: KEYS });
     }
-    const valueOf = (key: string) => {
-      const node = item.get(key, true);
+    const valueOf = (key: string): { readonly value: unknown; readonly line: number } => {
+      const node: unknown = item.get(key, true);
       return { value: isScalar(node) ? node.value : node, line: lineOf(node, line) };
     };
     const textOf = (key: string) => {
