@@ -19,6 +19,7 @@ import { addMerge } from './merge.ts';
 import { addMtBench } from './mt-bench.ts';
 import type { Outside } from './outside.ts';
 import { addPlan } from './plan-verb.ts';
+import { addReplay } from './replay.ts';
 import { addScores } from './scores.ts';
 import { addVerbs } from './verbs.ts';
 
@@ -51,6 +52,7 @@ addArenaHard(program, outside);
 addMtBench(program, outside);
 addAlpacaEval(program, outside);
 addScores(program, outside);
+addReplay(program, outside);
 addDoctor(program, outside);
 program
   .command('config')

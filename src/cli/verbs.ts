@@ -8,6 +8,7 @@ import type { Language } from '../report/words.ts';
 import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
+import type { DryRunFlags } from './dry-run.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
 import type { Outside } from './outside.ts';
 import { outcomeLine } from './plan.ts';
@@ -47,8 +48,13 @@ export function addVerbs(program: Command, outside: Outside): void {
   for (const { name, text, work } of VERBS) {
     const command = withRunFlags(program.command(name).description(text));
     if (name === 'evaluate') withBenchmarkFlags(command);
-    command.action(async (flags: BenchmarkFlags) => {
-      if (flags.benchmark === undefined) await travel(configOf(flags), flags, outside, work);
+    if (name === 'select')
+      command
+        .option('--dry-run', 'say what would change against the last selection of the run; write nothing')
+        .option('--by <meta.FIELD>', 'with --dry-run: tell it by the values of a further column');
+    command.action(async (flags: BenchmarkFlags & DryRunFlags) => {
+      if (flags.dryRun === true) await (await import('./dry-run.ts')).selectDryRun(flags, outside);
+      else if (flags.benchmark === undefined) await travel(configOf(flags), flags, outside, work);
       // Judges and pages of benchmarks take longer to load than a verb that needs none of them should wait.
       else await (await import('./benchmark/evaluate.ts')).evaluateBenchmark(flags, outside);
     });

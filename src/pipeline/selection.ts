@@ -171,13 +171,18 @@ export function saidInReceipt(
 export function selectionWarnings(
   { rules, decisions }: Pick<SelectionInput, 'rules' | 'decisions'>,
   { coverage, strayDecisions, byId }: Verdicts,
+  scored: number,
   places: number,
 ): string[] {
-  const keeping = [...byId.values()].filter(({ action }) => action === 'keep').length;
+  const of = (wanted: string) => [...byId.values()].filter(({ action }) => action === wanted).length;
+  const [keeping, left] = [of('keep'), scored - of('drop')];
   return [
     ...(rules === null ? [] : coverageWarnings(coverage, rules.file)),
     ...(keeping > places
       ? [`rules and people keep ${keeping} pairs, more than the ${places} of the keep fraction: all of them are kept, and no other pair`]
+      : []),
+    ...(left < places
+      ? [`rules and people drop so many that ${left} pairs are left for the ${places} places of the keep fraction: all of them are kept`]
       : []),
     ...(decisions?.cutShort === true
       ? [`${decisions.file}: the last line was cut short and decides nothing`]

@@ -228,13 +228,15 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
     keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
     /** SHA-256 of the run folder's files that `winnow replay` goes by, and of what it must give again. */
     files: {
+      'difficulty.jsonl': await sha256OfFile(join(runDir, 'difficulty.jsonl')),
       'pairs.jsonl': await sha256OfFile(join(runDir, 'pairs.jsonl')),
       'refused.jsonl': await sha256OfFile(join(runDir, 'refused.jsonl')),
       'selection/selected.jsonl': await sha256OfFile(fileOf('selected.jsonl')),
       'selection/ledger.jsonl': await sha256OfFile(fileOf('ledger.jsonl')),
     },
   });
-  const warnings = selectionWarnings(input, verdicts, keptCount(scored.difficulties.length, options.keepFraction));
+  const places = keptCount(scored.difficulties.length, options.keepFraction);
+  const warnings = selectionWarnings(input, verdicts, scored.difficulties.length, places);
   return { options, auto, kept, threshold, forced, warnings, costs };
 }
 
