@@ -20,8 +20,10 @@ import { addMtBench } from './mt-bench.ts';
 import type { Outside } from './outside.ts';
 import { addPlan } from './plan-verb.ts';
 import { addReplay } from './replay.ts';
+import { addReview } from './review.ts';
 import { addScores } from './scores.ts';
 import { addVerbs } from './verbs.ts';
+import { addWhy } from './why.ts';
 
 const program = new Command('winnow')
   .description(
@@ -53,6 +55,8 @@ addMtBench(program, outside);
 addAlpacaEval(program, outside);
 addScores(program, outside);
 addReplay(program, outside);
+addWhy(program, outside);
+addReview(program, outside);
 addDoctor(program, outside);
 program
   .command('config')
