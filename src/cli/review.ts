@@ -78,10 +78,10 @@ function summary({ counts, decided, skipped, cutShort, decisionsFile, standardEr
 }
 
 function queueText(queue: ReviewQueue): string {
-  const table = textTable(
+  const table = textTable<ReviewItem>(
     [
-      nameColumn<ReviewItem>('id', 'id', ({ id }) => id.slice(0, 12)),
-      numberColumn('row', 'row', ({ row }) => row, 0),
+      nameColumn('id', 'id', ({ id }) => id.slice(0, 12)),
+      nameColumn('row', 'row', ({ row }) => String(row)),
       nameColumn('cause', 'cause', ({ cause }) => cause),
       numberColumn('worth', 'worth', ({ worth }) => worth, 3),
       numberColumn('difficulty', 'difficulty', ({ difficulty }) => difficulty, 4),

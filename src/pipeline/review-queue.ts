@@ -5,6 +5,7 @@ import type { DifficultyRow } from '../difficulty/scores.ts';
 import { type SuspicionRow, suspicions } from '../difficulty/suspicion.ts';
 import type { Config } from '../run/config.ts';
 import type { Decision } from '../select/decisions.ts';
+import type { KeepOptions } from '../select/keep.ts';
 import { normalCdf } from '../stats/normal.ts';
 import { keepOptionsOf, readRunFiles } from './run-files.ts';
 import { choose, decisionsFile, rulesAndDecisions, type SelectionInput, verdictsOf } from './selection.ts';
@@ -49,11 +50,12 @@ const NEAR = 0.25;
  * label may be wrong (kept ones first); within each by what a look is worth, the most first.
  *
  * worth = the chance that a look changes what becomes of the pair, as far as the measurements tell:
- *   threshold: Φ(−|d − τ| / s), that the pair's true difficulty lies on the other side;
+ *   threshold: Φ(−|d − c| / s), that the pair's true difficulty lies on the other side of the cut;
  *   label:     Φ(−z), that the pair's true margin is against its label (`suspicions`);
  *   rule:      the larger of the two.
  *
- * d is the difficulty, τ the threshold and s the standard error of d: √(Σ spread² / N) / √n over all pairs, for n
+ * d is the difficulty, c the cut between kept and dropped pairs that the threshold decides (with strata that of the
+ * pair's own; none where it keeps or drops all of them, or draws at random), and s the standard error of d: √(Σ spread² / N) / √n over all pairs, for n
  * seeds or checkpoints are too few to tell one pair's own; with one loss a pair SD(d) · √(1 − ρ), the standard error
  * of measurement of classical test theory (Lord and Novick 1968, §3.8) from the reliability ρ of the run.
  *
@@ -63,8 +65,11 @@ export async function reviewQueue(config: Config, again = false): Promise<Review
   const files = readRunFiles(config.out, config.selection.within);
   const input: SelectionInput = { ...files.input, ...rulesAndDecisions(config, files.dir) };
   const verdicts = await verdictsOf(input);
-  const { kept, threshold } = choose(input, verdicts, keepOptionsOf(config, files.receipt));
+  const options = keepOptionsOf(config, files.receipt);
+  const { kept, threshold } = choose(input, verdicts, options);
   const isKept = new Set(kept.map(({ id }) => id));
+  const isFree = (id: string) => (verdicts.byId.get(id)?.action ?? 'review') === 'review';
+  const cuts = cutsOf(input, options.direction, isFree, isKept);
   const error = standardError(files.dir, input.difficulties);
   const suspected = new Map((suspicions(input.scores, 1) ?? []).map((row) => [row.id, row]));
   const last = lastWords(input.decisions?.decisions ?? []);
@@ -77,15 +82,18 @@ export async function reviewQueue(config: Config, again = false): Promise<Review
     // What a rule drops is nobody's to look at; what it keeps may still have a wrong label.
     if (verdict?.rule != null && verdict.action === 'drop') return [];
     const rule = verdict?.action === 'review' ? verdict.rule : null;
-    const isFree = verdict === undefined || verdict.action === 'review' || verdict.person !== null;
-    const near = isFree && error !== null ? normalCdf(-Math.abs(row.difficulty - threshold) / error) : 0;
+    const cut = cuts.get(input.strata?.get(row.id) ?? '') ?? null;
+    const near =
+      (isFree(row.id) || said !== undefined) && error !== null && cut !== null
+        ? normalCdf(-Math.abs(row.difficulty - cut) / error)
+        : 0;
     const suspicion = suspected.get(row.id);
     const against = suspicion?.suspicion === 'against' ? normalCdf(-suspicion.z) : 0;
     if (rule === null && near < NEAR && against === 0) return [];
     const cause = rule !== null ? 'rule' : near >= NEAR ? 'threshold' : 'label';
     const reasons = [
       ...(rule === null ? [] : [`rule ${rule.name} (line ${rule.line}) asks${rule.because === null ? '' : `: ${rule.because}`}`]),
-      ...(near < NEAR ? [] : [nearSaid(row, threshold, near)]),
+      ...(near < NEAR ? [] : [nearSaid(row, cut as number, near)]),
       ...(against === 0 ? [] : [againstSaid(suspicion as SuspicionRow)]),
     ];
     const worth = cause === 'threshold' ? near : cause === 'label' ? against : Math.max(near, against);
@@ -110,6 +118,32 @@ export async function reviewQueue(config: Config, again = false): Promise<Review
     skipped: skipped.size,
     cutShort: input.decisions?.cutShort ?? false,
   };
+}
+
+/** By stratum ('' without) the difficulty midway between the pairs that the threshold keeps and drops. */
+function cutsOf(
+  { difficulties, strata }: SelectionInput,
+  direction: KeepOptions['direction'],
+  isFree: (id: string) => boolean,
+  isKept: ReadonlySet<string>,
+): ReadonlyMap<string, number> {
+  if (direction === 'random') return new Map();
+  const groups = new Map<string, { kept: number; dropped: number }>();
+  // The hardest of the kept and the easiest of the dropped; the other way round where the hardest are kept.
+  const sign = direction === 'easiest' ? 1 : -1;
+  for (const { id, difficulty } of difficulties) {
+    if (!isFree(id)) continue;
+    const name = strata?.get(id) ?? '';
+    const own = groups.get(name) ?? { kept: Number.NEGATIVE_INFINITY, dropped: Number.POSITIVE_INFINITY };
+    groups.set(name, own);
+    if (isKept.has(id)) own.kept = Math.max(own.kept, sign * difficulty);
+    else own.dropped = Math.min(own.dropped, sign * difficulty);
+  }
+  return new Map(
+    [...groups].flatMap(([name, { kept, dropped }]) =>
+      Number.isFinite(kept) && Number.isFinite(dropped) ? [[name, (sign * (kept + dropped)) / 2] as const] : [],
+    ),
+  );
 }
 
 /** The last that people said of each pair; a note says nothing of its fate, and a skip takes back no decision. */
@@ -140,9 +174,9 @@ function standardError(dir: string, difficulties: readonly DifficultyRow[]): num
   return error > 0 ? error : null;
 }
 
-function nearSaid({ difficulty }: DifficultyRow, threshold: number, chance: number): string {
-  const side = difficulty > threshold ? 'above' : 'below';
-  return `${Math.abs(difficulty - threshold).toFixed(4)} nats ${side} the threshold of ${threshold.toFixed(4)}: ${(100 * chance).toFixed(0)} % that it belongs on the other side`;
+function nearSaid({ difficulty }: DifficultyRow, cut: number, chance: number): string {
+  const side = difficulty > cut ? 'above' : 'below';
+  return `${Math.abs(difficulty - cut).toFixed(4)} nats ${side} the cut at ${cut.toFixed(4)}: ${(100 * chance).toFixed(0)} % that it belongs on the other side`;
 }
 
 function againstSaid({ z }: SuspicionRow): string {

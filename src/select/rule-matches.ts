@@ -165,7 +165,7 @@ async function asked(connection: Connection, query: string, rule: Rule, file: st
 }
 
 function unknownColumn(rule: Rule, file: string, names: readonly string[], meta: readonly RuleColumn[]): Error {
-  const known = [...OWN_COLUMNS.map(({ name }) => name), ...meta.map(({ name }) => `meta.${name}`)];
+  const known = [...meta.map(({ name }) => `meta.${name}`), ...OWN_COLUMNS.map(({ name }) => name)];
   return refusal(rule, file)(`there is no column ${names.join('.')}`, {
     got: names.join('.'),
     need: `one of ${known.join(', ')}`,
