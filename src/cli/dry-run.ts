@@ -44,11 +44,22 @@ function dryRunText(run: DryRun): string {
 }
 
 function ruleRows({ rules, otherChanges }: DryRun): string[][] {
-  const head = ['rule', 'action', 'line', 'matched', 'decided', 'shadowed', 'by people', 'kept→dropped', 'dropped→kept'];
+  const head = [
+    'rule',
+    'action',
+    'line',
+    'matched',
+    'decided',
+    'shadowed',
+    'by people',
+    'kept→dropped',
+    'dropped→kept',
+  ];
   return [
     head,
-    ...rules.map(({ name, action, line, matched, decided, shadowed, byPeople, keptToDropped, droppedToKept }) =>
-      [name, action, line, matched, decided, shadowed, byPeople, keptToDropped, droppedToKept].map(String),
+    ...rules.map(
+      ({ name, action, line, matched, decided, shadowed, byPeople, keptToDropped, droppedToKept }) =>
+        [name, action, line, matched, decided, shadowed, byPeople, keptToDropped, droppedToKept].map(String),
     ),
     ...(['threshold', 'person'] as const).map((who) => {
       const change = otherChanges[who];

@@ -69,11 +69,22 @@ function userName(): string | null {
   }
 }
 
-function summary({ counts, decided, skipped, cutShort, decisionsFile, standardError }: ReviewQueue): string[] {
+function summary({
+  counts,
+  decided,
+  skipped,
+  cutShort,
+  decisionsFile,
+  standardError,
+}: ReviewQueue): string[] {
   return [
     `To look at: ${counts.rule} that rules ask for, ${counts.threshold} near the threshold, ${counts.label} whose label may be wrong; decided before: ${decided}, skipped: ${skipped}`,
-    ...(standardError === null ? ['Nothing tells how exact a difficulty is, so no pair counts as near the threshold'] : []),
-    ...(cutShort ? [`${decisionsFile}: the last line was cut short and decides nothing; its pair is asked about again`] : []),
+    ...(standardError === null
+      ? ['Nothing tells how exact a difficulty is, so no pair counts as near the threshold']
+      : []),
+    ...(cutShort
+      ? [`${decisionsFile}: the last line was cut short and decides nothing; its pair is asked about again`]
+      : []),
   ];
 }
 
@@ -103,7 +114,12 @@ const KEYS: Readonly<Record<string, DecisionKind | 'quit'>> = {
 const HELP = '[k]eep  [d]rop  s[w]ap: the label is the wrong way round  [s]kip  [n]ote  [q]uit';
 const LONGEST = 1500;
 
-async function walk(queue: ReviewQueue, runDir: string, reviewer: string | null, outside: Outside): Promise<void> {
+async function walk(
+  queue: ReviewQueue,
+  runDir: string,
+  reviewer: string | null,
+  outside: Outside,
+): Promise<void> {
   outside.print(`${summary(queue).join('\n')}\n`);
   const pairs = readUsable(
     runDir,
@@ -111,7 +127,14 @@ async function walk(queue: ReviewQueue, runDir: string, reviewer: string | null,
   );
   const answers = openAnswers(outside.signal);
   const record = ({ id, row }: ReviewItem, decision: DecisionKind, note: string | null) =>
-    appendDecision(queue.decisionsFile, { id, row, decision, note, time: new Date().toISOString(), reviewer });
+    appendDecision(queue.decisionsFile, {
+      id,
+      row,
+      decision,
+      note,
+      time: new Date().toISOString(),
+      reviewer,
+    });
   let written = 0;
   try {
     for (const [at, item] of queue.items.entries()) {
@@ -176,6 +199,8 @@ function itemText(item: ReviewItem, pair: PreferencePair, at: number, total: num
     `PROMPT    ${shortened(pair.prompt, LONGEST)}`,
     `CHOSEN    ${shortened(pair.chosen, LONGEST)}`,
     `REJECTED  ${shortened(pair.rejected, LONGEST)}`,
-    ...(Object.keys(pair.meta).length > 0 ? [`META      ${shortened(JSON.stringify(pair.meta), LONGEST)}`] : []),
+    ...(Object.keys(pair.meta).length > 0
+      ? [`META      ${shortened(JSON.stringify(pair.meta), LONGEST)}`]
+      : []),
   ].join('\n');
 }

@@ -14,7 +14,9 @@ interface WhyFlags {
 export function addWhy(program: Command, outside: Outside): void {
   program
     .command('why')
-    .description('all that a run knows of one pair: its texts, its difficulty, the rules and people that decided')
+    .description(
+      'all that a run knows of one pair: its texts, its difficulty, the rules and people that decided',
+    )
     .argument('<id or row>', 'the beginning of an id, or a row of the data (the first is 0)')
     .option('--out <run>', 'the run folder (default: winnow-run)')
     .option('--json', 'data as JSON on stdout')
@@ -53,7 +55,10 @@ function whyText(story: Why): string {
   if (difficulty !== null) {
     const { difficulty: value, spread, rank, of, percentile, n } = difficulty;
     const side = value < Math.LN2 ? 'below' : 'above';
-    const told = value < Math.LN2 ? 'held-out models order it as labelled, on average' : 'held-out models do not order it as labelled, on average';
+    const told =
+      value < Math.LN2
+        ? 'held-out models order it as labelled, on average'
+        : 'held-out models do not order it as labelled, on average';
     lines.push(
       `difficulty ${value.toFixed(4)} nats (mean of ${n}; ${spread === null ? 'no spread known' : `spread ${spread.toFixed(4)}`}), ${side} ln 2: ${told}`,
       `rank ${rank} of ${of}: as hard as or harder than ${percentile.toFixed(1)} % of the pairs`,
@@ -63,7 +68,8 @@ function whyText(story: Why): string {
     lines.push(
       `  seed ${score.seed}, part ${score.part}, checkpoint ${score.checkpoint}: log p(chosen) ${score.chosenLogProb.toFixed(3)} (reference ${score.refChosenLogProb.toFixed(3)}), log p(rejected) ${score.rejectedLogProb.toFixed(3)} (reference ${score.refRejectedLogProb.toFixed(3)}), margin ${score.margin.toFixed(4)}, loss ${score.loss.toFixed(4)}`,
     );
-  if (suspicion !== null) lines.push(`label: ${SUSPICIONS[suspicion.suspicion]} (z ${suspicion.z.toFixed(2)})`);
+  if (suspicion !== null)
+    lines.push(`label: ${SUSPICIONS[suspicion.suspicion]} (z ${suspicion.z.toFixed(2)})`);
   for (const { name, line, action, because, decides } of story.rules)
     lines.push(
       `rule ${name} (line ${line}) matches: ${action}${decides && action !== 'review' ? ', and decides' : ''}${because === null ? '' : `. ${because}`}`,

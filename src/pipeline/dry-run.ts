@@ -7,7 +7,13 @@ import { metaStrata } from '../select/strata.ts';
 import type { Verdicts } from '../select/verdicts.ts';
 import { usablePairs } from './prepare.ts';
 import { keepOptionsOf, type RunFiles, readRunFiles } from './run-files.ts';
-import { choose, rulesAndDecisions, type SelectionInput, selectionWarnings, verdictsOf } from './selection.ts';
+import {
+  choose,
+  rulesAndDecisions,
+  type SelectionInput,
+  selectionWarnings,
+  verdictsOf,
+} from './selection.ts';
 
 /** Pairs of a group, and how many of them are kept now and would be. */
 export interface GroupChange {
@@ -53,7 +59,9 @@ export interface DryRun {
   readonly droppedToKept: number;
   readonly changed: readonly ChangedPair[];
   /** Changes that no rule made. */
-  readonly otherChanges: Readonly<Record<'threshold' | 'person', Readonly<Record<ChangedPair['change'], number>>>>;
+  readonly otherChanges: Readonly<
+    Record<'threshold' | 'person', Readonly<Record<ChangedPair['change'], number>>>
+  >;
   readonly rules: readonly RuleChange[];
   /** By the values of the meta field asked for; null where none was. */
   readonly categories: { readonly by: string; readonly groups: readonly GroupChange[] } | null;
@@ -116,13 +124,22 @@ function changedPairs(
     if (before.has(id) === now.has(id)) return [];
     const verdict = byId.get(id);
     const by =
-      verdict === undefined || verdict.action === 'review' ? 'threshold' : verdict.rule === null ? 'person' : 'rule';
+      verdict === undefined || verdict.action === 'review'
+        ? 'threshold'
+        : verdict.rule === null
+          ? 'person'
+          : 'rule';
     const change = now.has(id) ? 'dropped to kept' : 'kept to dropped';
-    return [{ id, row, change, by, rule: by === 'rule' ? (verdict?.rule?.name ?? null) : null, difficulty, rank }];
+    return [
+      { id, row, change, by, rule: by === 'rule' ? (verdict?.rule?.name ?? null) : null, difficulty, rank },
+    ];
   });
 }
 
-function changesBy(changed: readonly ChangedPair[], who: ChangedPair['by']): Record<ChangedPair['change'], number> {
+function changesBy(
+  changed: readonly ChangedPair[],
+  who: ChangedPair['by'],
+): Record<ChangedPair['change'], number> {
   const count = (change: ChangedPair['change']) =>
     changed.filter((pair) => pair.by === who && pair.change === change).length;
   return { 'kept to dropped': count('kept to dropped'), 'dropped to kept': count('dropped to kept') };
@@ -214,7 +231,8 @@ function conflicts(input: SelectionInput, { byId, matched }: Verdicts, options: 
       if (person === undefined || matched.get(id)?.[0] !== rule) return false;
       return rule.action === 'keep' ? person !== 'keep' : rule.action === 'drop' && person === 'keep';
     }).length;
-    if (overruled > 0) said.push(`people decided ${pairs(overruled)} otherwise than ${at} would (${rule.action})`);
+    if (overruled > 0)
+      said.push(`people decided ${pairs(overruled)} otherwise than ${at} would (${rule.action})`);
   }
   return said;
 }

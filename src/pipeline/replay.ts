@@ -56,7 +56,12 @@ export async function replay(
   const changed = await changedInputs(receipt, run, notes);
   const rules = receipt.rules === undefined ? null : parseRules(receipt.rules.text, receipt.rules.file);
   changed.push(...changedRules(receipt, rules, config.selection.rules, notes));
-  const decisions = decisionsOf(receipt, config.selection.decisions ?? join(run.dir, 'decisions.jsonl'), notes, changed);
+  const decisions = decisionsOf(
+    receipt,
+    config.selection.decisions ?? join(run.dir, 'decisions.jsonl'),
+    notes,
+    changed,
+  );
   const input: SelectionInput = { ...run.input, rules, decisions };
   const chosen = choose(input, await verdictsOf(input), receipt.selection);
   const rows = {
@@ -80,7 +85,8 @@ export async function replay(
   }
   if (receipt.version !== VERSION) {
     const told = { what: 'version of winnow', was: receipt.version, is: VERSION };
-    if (outputs.every(({ same }) => same)) notes.push(`made by winnow ${told.was}, and the same by ${told.is}`);
+    if (outputs.every(({ same }) => same))
+      notes.push(`made by winnow ${told.was}, and the same by ${told.is}`);
     else changed.push(told);
   }
   const same = changed.length === 0 && outputs.every((output) => output.same);
@@ -106,7 +112,8 @@ async function changedInputs(receipt: SelectionReceipt, run: RunFiles, notes: st
     if (is !== was) changes.push({ what, was, is });
   };
   const { file, sha256: dataHash, files } = receipt.data;
-  if (files !== undefined) notes.push(`${file} is of several files, which are not looked at; pairs.jsonl stands for them`);
+  if (files !== undefined)
+    notes.push(`${file} is of several files, which are not looked at; pairs.jsonl stands for them`);
   else if (existsSync(file)) await held(`data ${file}`, dataHash, file);
   else notes.push(`${file} is not there; pairs.jsonl of the run stands for it`);
   for (const name of ['pairs.jsonl', 'refused.jsonl', 'difficulty.jsonl'])

@@ -92,13 +92,17 @@ export async function reviewQueue(config: Config, again = false): Promise<Review
     if (rule === null && near < NEAR && against === 0) return [];
     const cause = rule !== null ? 'rule' : near >= NEAR ? 'threshold' : 'label';
     const reasons = [
-      ...(rule === null ? [] : [`rule ${rule.name} (line ${rule.line}) asks${rule.because === null ? '' : `: ${rule.because}`}`]),
+      ...(rule === null
+        ? []
+        : [`rule ${rule.name} (line ${rule.line}) asks${rule.because === null ? '' : `: ${rule.because}`}`]),
       ...(near < NEAR ? [] : [nearSaid(row, cut as number, near)]),
       ...(against === 0 ? [] : [againstSaid(suspicion as SuspicionRow)]),
     ];
     const worth = cause === 'threshold' ? near : cause === 'label' ? against : Math.max(near, against);
     const { id, row: at, difficulty, rank } = row;
-    return [{ id, row: at, cause, reasons, worth, difficulty, rank, decision: isKept.has(id) ? 'keep' : 'drop' }];
+    return [
+      { id, row: at, cause, reasons, worth, difficulty, rank, decision: isKept.has(id) ? 'keep' : 'drop' },
+    ];
   });
   items.sort(
     (a, b) =>
@@ -141,7 +145,9 @@ function cutsOf(
   }
   return new Map(
     [...groups].flatMap(([name, { kept, dropped }]) =>
-      Number.isFinite(kept) && Number.isFinite(dropped) ? [[name, (sign * (kept + dropped)) / 2] as const] : [],
+      Number.isFinite(kept) && Number.isFinite(dropped)
+        ? [[name, (sign * (kept + dropped)) / 2] as const]
+        : [],
     ),
   );
 }

@@ -109,7 +109,8 @@ export function tokenFile(dir: string, hash: string | null): string | null {
   const folder = join(dir, 'inputs');
   if (!existsSync(folder)) return null;
   const files = readdirSync(folder).filter((name) => /^tokens-[0-9a-f]{16}\.jsonl$/.test(name));
-  const named = hash === null ? undefined : files.find((name) => name === `tokens-${hash.slice(0, 16)}.jsonl`);
+  const named =
+    hash === null ? undefined : files.find((name) => name === `tokens-${hash.slice(0, 16)}.jsonl`);
   const age = (name: string) => statSync(join(folder, name)).mtimeMs;
   const found = named ?? files.sort((a, b) => age(b) - age(a))[0];
   return found === undefined ? null : join(folder, found);

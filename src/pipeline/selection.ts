@@ -15,7 +15,13 @@ import type { RulePair } from '../select/rule-columns.ts';
 import { ruleMatches } from '../select/rule-matches.ts';
 import { type RuleSet, readRules } from '../select/rules.ts';
 import type { Strata } from '../select/strata.ts';
-import { coverageWarnings, forcedBy, makeVerdicts, type RuleCoverage, type Verdicts } from '../select/verdicts.ts';
+import {
+  coverageWarnings,
+  forcedBy,
+  makeVerdicts,
+  type RuleCoverage,
+  type Verdicts,
+} from '../select/verdicts.ts';
 import { readUsable } from './prepare.ts';
 
 /** Everything that decides a selection but the share. */
@@ -69,7 +75,12 @@ export function decisionsFile({ selection }: Pick<Config, 'selection'>, runDir: 
 export async function verdictsOf(input: SelectionInput): Promise<Verdicts> {
   const { difficulties, rules, decisions } = input;
   const matches = rules === null ? [] : await ruleMatches(rules, rulePairs(input));
-  return makeVerdicts(difficulties, rules?.rules ?? [], matches, standingDecisions(decisions?.decisions ?? []));
+  return makeVerdicts(
+    difficulties,
+    rules?.rules ?? [],
+    matches,
+    standingDecisions(decisions?.decisions ?? []),
+  );
 }
 
 /** The scored pairs as rules see them, in the order of the difficulties. */
@@ -82,7 +93,19 @@ export function rulePairs({ runDir, difficulties, scores, tokens }: SelectionInp
   return difficulties.map(({ id, difficulty, spread, rank }) => {
     const { row, prompt, chosen, rejected, meta } = pairs.get(id) as PreferencePair;
     const suspicion = suspected.get(id) ?? null;
-    return { id, row, prompt, chosen, rejected, meta, tokens: tokens.get(id) ?? null, difficulty, spread, rank, suspicion };
+    return {
+      id,
+      row,
+      prompt,
+      chosen,
+      rejected,
+      meta,
+      tokens: tokens.get(id) ?? null,
+      difficulty,
+      spread,
+      rank,
+      suspicion,
+    };
   });
 }
 
@@ -179,10 +202,14 @@ export function selectionWarnings(
   return [
     ...(rules === null ? [] : coverageWarnings(coverage, rules.file)),
     ...(keeping > places
-      ? [`rules and people keep ${keeping} pairs, more than the ${places} of the keep fraction: all of them are kept, and no other pair`]
+      ? [
+          `rules and people keep ${keeping} pairs, more than the ${places} of the keep fraction: all of them are kept, and no other pair`,
+        ]
       : []),
     ...(left < places
-      ? [`rules and people drop so many that ${left} pairs are left for the ${places} places of the keep fraction: all of them are kept`]
+      ? [
+          `rules and people drop so many that ${left} pairs are left for the ${places} places of the keep fraction: all of them are kept`,
+        ]
       : []),
     ...(decisions?.cutShort === true
       ? [`${decisions.file}: the last line was cut short and decides nothing`]

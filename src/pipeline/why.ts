@@ -64,11 +64,13 @@ export interface Why {
   /** What people said, the last one last. */
   readonly decisions: readonly Decision[];
   /** What the last selection made of it; null before the first. */
-  readonly selection: (Pick<LedgerRow, 'decision' | 'by' | 'rule' | 'reason' | 'position'> & {
-    readonly threshold: number;
-    readonly kept: number;
-    readonly keepFraction: number;
-  }) | null;
+  readonly selection:
+    | (Pick<LedgerRow, 'decision' | 'by' | 'rule' | 'reason' | 'position'> & {
+        readonly threshold: number;
+        readonly kept: number;
+        readonly keepFraction: number;
+      })
+    | null;
   /** Those next in rank, the easier ones first. */
   readonly neighbours: readonly Neighbour[];
 }
@@ -87,17 +89,20 @@ export async function why(config: Config, which: string): Promise<Why[]> {
   const own = rulesAndDecisions(config, dir);
   // The rules that the selection was made under; before the first those that are configured.
   const said = receipt?.rules;
-  const rules = receipt === null ? own.rules : said === undefined ? null : parseRules(said.text, basename(said.file));
+  const rules =
+    receipt === null ? own.rules : said === undefined ? null : parseRules(said.text, basename(said.file));
   const verdicts = await verdictsOf({ ...files.input, rules, decisions: own.decisions });
   const suspected = new Map((suspicions(files.input.scores, 1) ?? []).map((row) => [row.id, row]));
-  return found.map(({ id, row, pair, refused }): Why => {
+  return found.map(({ id: named, row, pair, refused }): Why => {
+    // A row that was refused as a duplicate has the id of the pair that stands for it.
+    const id = refused === null ? named : null;
     const scored = id === null ? undefined : files.input.difficulties.find((item) => item.id === id);
-    const told = files.ledger?.find((line) => line.row === row && line.id === id);
+    const told = files.ledger?.find((line) => line.row === row && line.id === named);
     const suspicion = id === null ? undefined : suspected.get(id);
     const verdict = id === null ? undefined : verdicts.byId.get(id);
     const total = files.input.difficulties.length;
     return {
-      id,
+      id: named,
       row,
       role: scored !== undefined ? 'pool' : refused !== null ? 'refused' : 'held-out',
       pair,
@@ -158,13 +163,16 @@ function findPairs({ dir, input }: RunFiles, which: string): Found[] {
   const found: Found[] = [];
   for (const { id, row, prompt, chosen, rejected, meta } of usablePairs(dir))
     if (isMeant(id, row)) found.push({ id, row, pair: { prompt, chosen, rejected, meta }, refused: null });
+  const used = new Set(found.map(({ id }) => id));
   for (const { id, row, cause, message, remedy } of input.refused)
-    if (isMeant(id, row)) found.push({ id: id ?? null, row, pair: null, refused: { cause, message, remedy } });
+    if (isMeant(id, row) && (asRow !== null || !used.has(id ?? null)))
+      found.push({ id: id ?? null, row, pair: null, refused: { cause, message, remedy } });
   // Digits alone may be the beginning of an id, where there is no such row.
   const byId = found.length === 0 && asRow !== null && which.length >= 8;
   if (byId)
     for (const { id, row, prompt, chosen, rejected, meta } of usablePairs(dir))
-      if (id.startsWith(which)) found.push({ id, row, pair: { prompt, chosen, rejected, meta }, refused: null });
+      if (id.startsWith(which))
+        found.push({ id, row, pair: { prompt, chosen, rejected, meta }, refused: null });
   if (found.length === 0)
     throw inputError('no-such-pair', 'the run has no such pair', {
       file: dir,
@@ -182,7 +190,8 @@ function findPairs({ dir, input }: RunFiles, which: string): Found[] {
 }
 
 function scoreOf(score: ScoreRow, beta: number): WhyScore {
-  const { seed, part, checkpoint, chosenLogProb, rejectedLogProb, refChosenLogProb, refRejectedLogProb } = score;
+  const { seed, part, checkpoint, chosenLogProb, rejectedLogProb, refChosenLogProb, refRejectedLogProb } =
+    score;
   return {
     ...{ seed, part, checkpoint, chosenLogProb, rejectedLogProb, refChosenLogProb, refRejectedLogProb },
     margin: marginOf(score, beta),

@@ -34,7 +34,13 @@ describe('loadConfig', () => {
     expect(config.text).toEqual({ maxLength: 1024, maxPromptLength: 512, onLong: 'cut-prompt-start' });
     expect(config.training).toMatchObject({ beta: 0.01, rank: 16, alpha: 16, epochs: 1, warmupRatio: 0.1 });
     expect(config.difficulty).toEqual({ folds: 2, seeds: 1, checkpoints: 1, precision: 'f32' });
-    expect(config.selection).toEqual({ keepFraction: 0.5, direction: 'easiest', within: 'none' });
+    expect(config.selection).toEqual({
+      keepFraction: 0.5,
+      direction: 'easiest',
+      within: 'none',
+      rules: null,
+      decisions: null,
+    });
     expect(load('')).toEqual({ ...config, out: join(root, 'winnow-run') });
     expect(load('training:\n  # beta: 0.1\n')).toEqual(load(''));
   });

@@ -49,7 +49,10 @@ export function ledger(input: LedgerInput): LedgerRow[] {
     const told =
       verdict === undefined
         ? { by: 'threshold' as const, rule: null, reason: why(id, rank) }
-        : saidOf(verdict, verdict.action === 'review' ? why(id, rank) : `rank ${rank} of ${difficulties.length}`);
+        : saidOf(
+            verdict,
+            verdict.action === 'review' ? why(id, rank) : `rank ${rank} of ${difficulties.length}`,
+          );
     const decision = place === undefined ? 'drop' : 'keep';
     rows.push({ row, id, decision, ...told, difficulty, spread, rank, position: place ?? null });
   }
@@ -85,12 +88,19 @@ function thresholdReasons(
   };
 }
 
-function saidOf({ action, person, rule }: Verdict, standing: string): Pick<LedgerRow, 'by' | 'rule' | 'reason'> {
+function saidOf(
+  { action, person, rule }: Verdict,
+  standing: string,
+): Pick<LedgerRow, 'by' | 'rule' | 'reason'> {
   if (person !== null) {
     const did = { keep: 'kept it', drop: 'dropped it', swap: 'found its label the wrong way round' };
     const what = did[person.decision as keyof typeof did];
     const note = person.note === null ? '' : `: ${person.note}`;
-    return { by: 'person', rule: null, reason: `${person.reviewer ?? 'a person'} ${what}${note}; ${standing}` };
+    return {
+      by: 'person',
+      rule: null,
+      reason: `${person.reviewer ?? 'a person'} ${what}${note}; ${standing}`,
+    };
   }
   if (rule === null) throw new RangeError('saidOf: need a person or a rule, got neither');
   const because = rule.because === null ? '' : `: ${rule.because.replace(/[.。]$/, '')}`;

@@ -25,12 +25,19 @@ const EMPTY_PARTS = ['where_clause', 'having', 'sample', 'qualify'] as const;
  * @param parsed what `json_serialize_sql` says of the first of `PREDICATE_FRAMES`.
  * @throws inputError `rule-sql` with the rule's line.
  */
-export function checkedExpression(parsed: SqlNode, rule: Rule, file: string, resolve: ResolveColumn): SqlNode {
+export function checkedExpression(
+  parsed: SqlNode,
+  rule: Rule,
+  file: string,
+  resolve: ResolveColumn,
+): SqlNode {
   const refuse = refusal(rule, file);
   const statements = (parsed.statements ?? []) as { node: SqlNode }[];
   const node = statements[0]?.node;
   if (parsed.error === true || statements.length !== 1 || node === undefined)
-    throw refuse(`the predicate is not SQL: ${String(parsed.error_message ?? 'it holds several statements')}`);
+    throw refuse(
+      `the predicate is not SQL: ${String(parsed.error_message ?? 'it holds several statements')}`,
+    );
   const select = node.select_list as SqlNode[] | undefined;
   const isBare =
     node.type === 'SELECT_NODE' &&
@@ -110,7 +117,8 @@ const WORDS: Readonly<Record<string, string>> = {
 
 function checkFunction(node: SqlNode, refuse: Refuse): void {
   const name = String(node.function_name).toLowerCase();
-  const known = SAFE_FUNCTIONS.has(name) && (node.schema === '' || node.schema === 'main') && node.catalog === '';
+  const known =
+    SAFE_FUNCTIONS.has(name) && (node.schema === '' || node.schema === 'main') && node.catalog === '';
   if (!known) throw refuse(`a predicate cannot use the function ${name}`);
   const { orders } = node.order_bys as { orders: unknown };
   if (node.filter !== null || node.distinct === true || node.export_state === true || !isEmptyList(orders))
@@ -135,6 +143,7 @@ function* partsOf(node: SqlNode): Generator<SqlNode> {
     for (const item of Array.isArray(value) ? value : [value]) {
       if (typeof item !== 'object' || item === null) continue;
       if (typeof (item as SqlNode).class === 'string') yield item as SqlNode;
-      else if ('when_expr' in item) yield* [item.when_expr as SqlNode, (item as SqlNode).then_expr as SqlNode];
+      else if ('when_expr' in item)
+        yield* [item.when_expr as SqlNode, (item as SqlNode).then_expr as SqlNode];
     }
 }

@@ -21,13 +21,13 @@ export interface RuleColumn {
   readonly name: string;
   readonly type: ColumnType;
   /** Its value for a pair, of `pairs` in all; `JSON` as text. */
-  readonly valueOf: (pair: RulePair, pairs: number) => boolean | number | string | null;
+  readonly read: (pair: RulePair, pairs: number) => boolean | number | string | null;
 }
 
-const column = (name: string, type: ColumnType, valueOf: RuleColumn['valueOf']): RuleColumn => ({
+const column = (name: string, type: ColumnType, read: RuleColumn['read']): RuleColumn => ({
   name,
   type,
-  valueOf,
+  read,
 });
 
 /** Columns that every pair has. */
@@ -63,7 +63,10 @@ export function metaColumns(pairs: Iterable<Pick<PreferencePair, 'meta'>>): Rule
     for (const [name, value] of Object.entries(meta)) {
       const before = types.get(name);
       const type = typeOf(value);
-      types.set(name, before === undefined || before === null ? type : type === null ? before : wider(before, type));
+      types.set(
+        name,
+        before === undefined || before === null ? type : type === null ? before : wider(before, type),
+      );
     }
   return [...types].map(([name, type]) => {
     const kind = type ?? 'VARCHAR';

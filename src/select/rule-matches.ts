@@ -31,7 +31,12 @@ export async function ruleMatches(set: RuleSet, pairs: readonly RulePair[]): Pro
     await lock();
     const matches: number[][] = [];
     for (const { rule, sql } of checked) {
-      const result = await asked(connection, `SELECT place FROM pairs WHERE ${sql} ORDER BY place`, rule, set.file);
+      const result = await asked(
+        connection,
+        `SELECT place FROM pairs WHERE ${sql} ORDER BY place`,
+        rule,
+        set.file,
+      );
       matches.push(result.getRowsJson().map(([place]) => Number(place)));
     }
     return matches;
@@ -99,7 +104,8 @@ async function checkRules(
     const first = JSON.parse(parsed as string) as SqlNode;
     const expression = checkedExpression(first, rule, file, resolve);
     // `a) OR (b` is one expression inside the brackets, and none without them.
-    if (second.error === true) throw refusal(rule, file)('the predicate closes brackets that it did not open');
+    if (second.error === true)
+      throw refusal(rule, file)('the predicate closes brackets that it did not open');
     const sql = await expressionSql(connection, first, expression);
     checked.push({ rule, sql });
   }
@@ -112,7 +118,8 @@ async function expressionSql(connection: Connection, tree: SqlNode, expression: 
   node.select_list = [expression];
   (node.from_table as SqlNode).query_location = 0;
   const sql = await scalarOf(connection, 'json_deserialize_sql', JSON.stringify(tree));
-  if (!sql.startsWith('SELECT ')) throw machineError('rule-sql', 'a predicate came out otherwise than it went in', { got: sql });
+  if (!sql.startsWith('SELECT '))
+    throw machineError('rule-sql', 'a predicate came out otherwise than it went in', { got: sql });
   return `(${sql.slice('SELECT '.length)})`;
 }
 
@@ -129,8 +136,8 @@ async function fill(
   const appender = await connection.createAppender('pairs');
   for (const [place, pair] of pairs.entries()) {
     appender.appendInteger(place);
-    for (const { type, valueOf } of used) {
-      const value = valueOf(pair, pairs.length);
+    for (const { type, read } of used) {
+      const value = read(pair, pairs.length);
       if (value === null) appender.appendNull();
       else if (type === 'BOOLEAN') appender.appendBoolean(value as boolean);
       else if (type === 'BIGINT') appender.appendBigInt(BigInt(value as number));
@@ -146,7 +153,9 @@ async function fill(
 async function asked(connection: Connection, query: string, rule: Rule, file: string) {
   const refuse = refusal(rule, file);
   try {
-    const predicate = query.slice(query.indexOf(' WHERE ') + ' WHERE '.length).replace(/ ORDER BY place$/, '');
+    const predicate = query
+      .slice(query.indexOf(' WHERE ') + ' WHERE '.length)
+      .replace(/ ORDER BY place$/, '');
     const typed = await connection.prepare(`SELECT ${predicate} FROM pairs`);
     const type = typed.columnType(0).toString();
     if (type !== 'BOOLEAN')
@@ -164,11 +173,16 @@ async function asked(connection: Connection, query: string, rule: Rule, file: st
   }
 }
 
-function unknownColumn(rule: Rule, file: string, names: readonly string[], meta: readonly RuleColumn[]): Error {
+function unknownColumn(
+  rule: Rule,
+  file: string,
+  names: readonly string[],
+  meta: readonly RuleColumn[],
+): Error {
   const known = [...meta.map(({ name }) => `meta.${name}`), ...OWN_COLUMNS.map(({ name }) => name)];
   return refusal(rule, file)(`there is no column ${names.join('.')}`, {
     got: names.join('.'),
     need: `one of ${known.join(', ')}`,
-    remedy: 'Texts stand in single quotes; what lies deeper in a further column is meta.FIELD->>\'$.KEY\'',
+    remedy: "Texts stand in single quotes; what lies deeper in a further column is meta.FIELD->>'$.KEY'",
   });
 }

@@ -51,7 +51,11 @@ describe('a file of rules', () => {
     ['- name: a\n  when: 3\n  action: keep\n', 'rules-value', 2],
     ['- when: "true"\n  action: keep\n', 'rules-value', 1],
     ['- name: a\n  when: "true"\n  action: keep\n  weight: 0.5\n', 'rules-value', 4],
-    ['- name: a\n  when: "true"\n  action: keep\n\n- name: a\n  when: "false"\n  action: drop\n', 'rules-value', 5],
+    [
+      '- name: a\n  when: "true"\n  action: keep\n\n- name: a\n  when: "false"\n  action: drop\n',
+      'rules-value',
+      5,
+    ],
     ['- name: a\n  when: "true"\n  action: keep\n  because: [x]\n', 'rules-value', 4],
   ])('%j: %s in line %i', (text, code, line) => {
     const error = fault(text);

@@ -68,12 +68,12 @@ export function parseRules(text: string, file: string): RuleSet {
       if (!KEYS.includes(name))
         throw wrong('a rule has no such key', { line: lineOf(key, line), got: name, need: KEYS });
     }
-    const valueOf = (key: string): { readonly value: unknown; readonly line: number } => {
+    const partOf = (key: string): { readonly value: unknown; readonly line: number } => {
       const node: unknown = item.get(key, true);
       return { value: isScalar(node) ? node.value : node, line: lineOf(node, line) };
     };
     const textOf = (key: string) => {
-      const { value, line: at } = valueOf(key);
+      const { value, line: at } = partOf(key);
       if (typeof value === 'string' && value.trim() !== '') return value;
       // `when: true` is a predicate too.
       if (key === 'when' && typeof value === 'boolean') return String(value);
@@ -83,20 +83,20 @@ export function parseRules(text: string, file: string): RuleSet {
     const before = seen.get(name);
     if (before !== undefined)
       throw wrong('two rules have the same name', {
-        line: valueOf('name').line,
+        line: partOf('name').line,
         got: name,
         need: `another name than the rule in line ${before}`,
         remedy: 'The ledger names the rule that decided: give each its own name',
       });
     seen.set(name, line);
-    const action = valueOf('action');
+    const action = partOf('action');
     if (!(RULE_ACTIONS as readonly unknown[]).includes(action.value))
       throw wrong('a rule has no such action', {
         line: action.line,
         got: action.value ?? null,
         need: RULE_ACTIONS,
       });
-    const because = valueOf('because');
+    const because = partOf('because');
     if (because.value !== undefined && because.value !== null && typeof because.value !== 'string')
       throw wrong('`because` must be a sentence', { line: because.line, got: because.value });
     rules.push({
@@ -105,7 +105,7 @@ export function parseRules(text: string, file: string): RuleSet {
       action: action.value as RuleAction,
       because: typeof because.value === 'string' ? because.value.trim() : null,
       line,
-      whenLine: valueOf('when').line,
+      whenLine: partOf('when').line,
     });
   }
   return { file, text, sha256: sha256(text), rules };

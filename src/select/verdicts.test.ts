@@ -47,9 +47,19 @@ const cases = fc.record({
   strata: fc.boolean(),
 });
 
-function worldOf({ count, seed, keepFraction, direction, rules, decisions, strata }: typeof cases extends fc.Arbitrary<infer T> ? T : never) {
+function worldOf({
+  count,
+  seed,
+  keepFraction,
+  direction,
+  rules,
+  decisions,
+  strata,
+}: typeof cases extends fc.Arbitrary<infer T> ? T : never) {
   const pairs = ranked(count, seed);
-  const matches = rules.map((item) => [...new Set(item.matches)].filter((place) => place < count).sort((a, b) => a - b));
+  const matches = rules.map((item) =>
+    [...new Set(item.matches)].filter((place) => place < count).sort((a, b) => a - b),
+  );
   const set = rules.map(({ action }, r) => rule(`rule-${r}`, action, 1 + 5 * r));
   const said = decisions.map(({ place, kind }) => decision(`pair-${place}`, kind));
   const verdicts = makeVerdicts(pairs, set, matches, standingDecisions(said));
@@ -78,8 +88,16 @@ describe('rules, people and the threshold', () => {
         const fates = pairs.map(({ id }, place) => fateOf(id, place, world));
         const of = (fate: string) => pairs.filter((_, place) => fates[place] === fate);
         const forced = forcedBy(verdicts);
-        expect([...forced.keep].sort()).toEqual(of('keep').map(({ id }) => id).sort());
-        expect([...forced.drop].sort()).toEqual(of('drop').map(({ id }) => id).sort());
+        expect([...forced.keep].sort()).toEqual(
+          of('keep')
+            .map(({ id }) => id)
+            .sort(),
+        );
+        expect([...forced.drop].sort()).toEqual(
+          of('drop')
+            .map(({ id }) => id)
+            .sort(),
+        );
         if (of('drop').length === pairs.length) {
           expect(() => keepForced(pairs, options, strata, forced)).toThrow(
             expect.objectContaining({ kind: 'input', code: 'all-dropped' }),
@@ -122,7 +140,14 @@ describe('rules, people and the threshold', () => {
   });
 
   it('arms: what is dropped is in none, what is kept in all; the sizes are that of the selection', () => {
-    const names: readonly ArmName[] = ['selected', 'random', 'hardest', 'easiest-shuffled', 'length-matched', 'shortest'];
+    const names: readonly ArmName[] = [
+      'selected',
+      'random',
+      'hardest',
+      'easiest-shuffled',
+      'length-matched',
+      'shortest',
+    ];
     fc.assert(
       fc.property(cases, (item) => {
         const world = worldOf(item);
@@ -130,7 +155,9 @@ describe('rules, people and the threshold', () => {
         const forced = forcedBy(verdicts);
         const left = pairs.filter(({ id }) => !forced.drop.has(id));
         if (left.length === 0) return;
-        const lengths = new Map(pairs.map(({ id, rank, row }) => [id, { chosen: rank % 7, rejected: row % 5 }]));
+        const lengths = new Map(
+          pairs.map(({ id, rank, row }) => [id, { chosen: rank % 7, rejected: row % 5 }]),
+        );
         const input = { difficulties: pairs, lengths, strata, forced };
         const size = keepForced(pairs, options, strata, forced).length;
         for (const name of names) {
@@ -177,11 +204,26 @@ describe('what is told', () => {
   });
 
   it('in the ledger: who decided, and why', () => {
-    const said = [decision(pairs[2]?.id as string, 'drop', 'says nothing'), decision(pairs[3]?.id as string, 'swap')];
-    const verdicts = makeVerdicts(pairs, [keeping, dropping, looking], [[5], [0], [1]], standingDecisions(said));
+    const said = [
+      decision(pairs[2]?.id as string, 'drop', 'says nothing'),
+      decision(pairs[3]?.id as string, 'swap'),
+    ];
+    const verdicts = makeVerdicts(
+      pairs,
+      [keeping, dropping, looking],
+      [[5], [0], [1]],
+      standingDecisions(said),
+    );
     const options = { keepFraction: 0.5, direction: 'easiest', seed: 0 } as const;
     const kept = keepForced(pairs, options, null, forcedBy(verdicts));
-    const rows = ledger({ difficulties: pairs, kept, heldOut: [], refused: [], options, verdicts: verdicts.byId });
+    const rows = ledger({
+      difficulties: pairs,
+      kept,
+      heldOut: [],
+      refused: [],
+      options,
+      verdicts: verdicts.byId,
+    });
     const told = [...rows].sort((a, b) => Number(a.rank) - Number(b.rank));
     expect(told.map(({ decision: fate, by, rule: name, reason }) => [fate, by, name, reason])).toEqual([
       ['drop', 'rule', 'pii', 'rule pii (line 6) drops it; rank 1 of 6'],

@@ -56,7 +56,8 @@ export function makeVerdicts(
   for (const { id } of pairs) {
     const [first, ...others] = matched.get(id) ?? [];
     const person = decisions.get(id) ?? null;
-    if (person !== null) byId.set(id, { action: person.decision === 'keep' ? 'keep' : 'drop', person, rule: null });
+    if (person !== null)
+      byId.set(id, { action: person.decision === 'keep' ? 'keep' : 'drop', person, rule: null });
     else if (first !== undefined) byId.set(id, { action: first.action, person: null, rule: first });
     if (first === undefined) continue;
     for (const rule of [first, ...others]) {
@@ -106,7 +107,9 @@ export function coverageWarnings(coverage: readonly RuleCoverage[], file: string
       decided === 0
         ? [
             `${at} decides none of its ${count(matched)}: ${[
-              ...shadowedBy.map(({ rule: above, pairs }) => `${above.name} (line ${above.line}) decides ${pairs}`),
+              ...shadowedBy.map(
+                ({ rule: above, pairs }) => `${above.name} (line ${above.line}) decides ${pairs}`,
+              ),
               ...(byPeople > 0 ? [`people decided ${byPeople}`] : []),
             ].join(', ')}`,
           ]
