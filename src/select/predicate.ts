@@ -89,7 +89,10 @@ function walk(node: SqlNode, refuse: Refuse, resolve: ResolveColumn): void {
   // What follows is written out as SQL again; places in the old text mean nothing there.
   node.query_location = 0;
   const what = String(node.class);
-  if (what === 'CONSTANT') return checkConstant(node, refuse);
+  if (what === 'CONSTANT') {
+    checkConstant(node, refuse);
+    return;
+  }
   if (what === 'COLUMN_REF') {
     const names = node.column_names as string[];
     const column = resolve(names);
