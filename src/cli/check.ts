@@ -31,16 +31,20 @@ export function addCheck(program: Command, outside: Outside): void {
     .argument('[data]', 'file or folder of pairs (or --data)');
   withRunFlags(command).action(async (data: string | undefined, flags: CommonFlags) => {
     const config = configOf(data === undefined ? flags : { ...flags, data });
-    const { looked, refused: unread } = await lookAt(config, outside);
     if (config.model === null) {
-      const said = saidOf(config, { ...looked, model: null, split: null, tokens: null }, unread);
+      const { looked, refused } = await lookAt(config, outside);
+      openRun(config.out, { create: true, version: VERSION, command: outside.commandLine });
+      writeJsonLines(join(config.out, 'refused.jsonl'), refused);
+      const said = saidOf(config, { ...looked, model: null, split: null, tokens: null }, refused);
       outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
       return;
     }
     await travel(config, flags, outside, async (way) => {
+      // A model that cannot be used is told before all data are looked at.
       const prepared = await way.prepared();
+      const { looked } = await lookAt(config, outside);
       const { pool, heldOut, refused, notes, checkpoint } = prepared;
-      const data: CheckData = {
+      const found: CheckData = {
         ...looked,
         model: modelName(checkpoint.dir),
         ...counts(looked.read, pool.length + heldOut.length, refused),
@@ -48,7 +52,7 @@ export function addCheck(program: Command, outside: Outside): void {
         tokens: tokenSurvey(prepared, config.out),
         notes,
       };
-      return saidOf(config, data, refused);
+      return saidOf(config, found, refused);
     });
   });
 }
@@ -66,8 +70,6 @@ async function lookAt(config: Config, outside: Outside): Promise<Looked> {
   const { refused, read, source, notes } = await readPairs(file, { ...pairOptions(config), each });
   outside.signal.throwIfAborted();
   const survey: DataSurvey = surveyor.done();
-  openRun(config.out, { create: true, version: VERSION, command: outside.commandLine });
-  writeJsonLines(join(config.out, 'refused.jsonl'), refused);
   const looked = {
     version: VERSION,
     command: outside.commandLine,
@@ -125,7 +127,10 @@ function textOf(config: Config, data: CheckData): string {
     ),
     ...(data.notes.length === 0 ? [] : ['', ...data.notes]),
     ...(refusedRows.length === 0 ? [] : ['', 'Refused:']),
-    ...refusedRows.map(({ row, cause, message, remedy }) => `  row ${row}: ${cause}: ${message}. ${remedy}`),
+    ...refusedRows.map(
+      ({ row, place, cause, message, remedy }) =>
+        `  row ${row}${place === undefined ? '' : ` (${place.file}, row ${place.row})`}: ${cause}: ${message}. ${remedy}`,
+    ),
     ...(refused > refusedRows.length
       ? [`  … and ${refused - refusedRows.length} more: ${join(config.out, 'refused.jsonl')}`]
       : []),

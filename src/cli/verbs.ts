@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
+import { SCORERS } from '../difficulty/scorers.ts';
 import type { Suspicion } from '../difficulty/suspicion.ts';
 import { nominalShare } from '../pipeline/keep-share.ts';
 import { profileOf } from '../pipeline/outlook.ts';
+import { firstOf, isTuned } from '../pipeline/score.ts';
 import { outlookSentence } from '../report/outlook.ts';
 import { reportText } from '../report/text.ts';
 import type { Language } from '../report/words.ts';
 import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
+import { selectedBy } from '../select/ledger.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
 import type { DryRunFlags } from './dry-run.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
@@ -27,7 +30,11 @@ interface Verb {
 }
 
 const VERBS: readonly Verb[] = [
-  { name: 'score', text: 'measure every pair’s difficulty by cross-fitted scoring runs', work: scoreVerb },
+  {
+    name: 'score',
+    text: 'measure every pair’s difficulty: by cross-fitted scoring runs, or as difficulty.scorer says',
+    work: scoreVerb,
+  },
   {
     name: 'select',
     text: 'choose the pairs to train on; write the ledger and the receipt',
@@ -81,36 +88,49 @@ export async function travel(
     outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
   } finally {
     way.progress.close();
+    await way.close();
   }
 }
 
 async function scoreVerb(way: Way): Promise<Said> {
-  const { reliability, difficulties, hyper, learningRates } = await way.scored();
+  const prepared = await way.prepared();
+  const scored = await way.scored();
+  const { reliability, difficulties } = scored;
   const { agreement: _, ...reliable } = reliability;
+  const { scorer } = way.config.difficulty;
+  const isLoss = scorer === 'validation-loss';
+  const { unit } = SCORERS[scorer];
   const sorted = difficulties.map(({ difficulty }) => difficulty).sort((a, b) => a - b);
   const at = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
   const shareBelowLn2 = sorted.filter((difficulty) => difficulty < Math.LN2).length / sorted.length;
-  const profile = profileOf(await way.prepared(), await way.scored());
+  const profile = isLoss ? profileOf(prepared, scored) : null;
   const outlook = await way.outlook();
+  const tuned = isTuned(scored) ? scored : null;
   const data = {
+    ...(isLoss ? {} : { scorer, first: firstOf(way.config) }),
     reliability: reliable,
     pairs: difficulties.length,
-    shareBelowLn2,
+    ...(isLoss ? { shareBelowLn2 } : {}),
     profile,
     outlook,
     quantiles: [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1].map(at),
-    hyper,
-    learningRates,
+    hyper: tuned?.hyper ?? null,
+    learningRates: tuned?.learningRates ?? null,
     out: way.config.out,
   };
+  const files = [...(tuned === null ? [] : ['scores.jsonl']), 'difficulty.jsonl', 'reliability.json'];
+  const named = isLoss ? 'nats' : [scorer, `${firstOf(way.config)} first`, unit].filter(Boolean).join(', ');
+  const below = isLoss ? `; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2` : '';
   const text = [
-    `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${nominalShare(way.config)})`,
-    `${difficulties.length} pairs scored; difficulty (nats): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2`,
-    ...(profile.suspicions === null ? [] : [suspicionLine(profile.suspicions)]),
-    outlookSentence(outlook).en,
-    `learning rate ${hyper.learningRate}, batch ${hyper.batchSize}`,
-    `${way.config.out}: scores.jsonl, difficulty.jsonl, reliability.json`,
+    reliable.between === null
+      ? 'Reliability: nothing was measured twice'
+      : `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${fixedShare(nominalShare(prepared))})`,
+    `${difficulties.length} pairs scored; difficulty (${named}): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}${below}`,
+    ...(profile === null || profile.suspicions === null ? [] : [suspicionLine(profile.suspicions)]),
+    ...(outlook === null ? [] : [outlookSentence(outlook).en]),
+    ...(tuned === null ? [] : [`learning rate ${tuned.hyper.learningRate}, batch ${tuned.hyper.batchSize}`]),
+    `${way.config.out}: ${files.join(', ')}`,
   ].join('\n');
   return { data, text };
 }
@@ -121,14 +141,17 @@ function suspicionLine({ learned, unclear, against }: Readonly<Record<Suspicion,
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept, threshold, options, auto, forced, warnings } = await way.selected();
+  const { kept, threshold, options, auto, spent, forced, warnings } = await way.selected();
   const total = (await way.scored()).difficulties.length;
   const { direction, within } = way.config.selection;
-  const { keepFraction } = options;
+  const { keepFraction, band, budget } = options;
+  const { unit } = SCORERS[way.config.difficulty.scorer];
   const byHand = forced.keep.size + forced.drop.size;
   const data = {
     keepFraction,
     direction,
+    ...(band === undefined ? {} : { band }),
+    ...(budget === undefined ? {} : { budget: { ...budget, spent } }),
     ...(auto === null ? {} : { auto }),
     ...(within === 'none' ? {} : { within }),
     kept: kept.length,
@@ -138,9 +161,14 @@ async function selectVerb(way: Way): Promise<Said> {
     warnings,
     out: way.config.out,
   };
+  const share = [
+    ...(band === undefined && budget === undefined ? [] : [selectedBy(options)]),
+    ...(spent === null || budget?.unit === 'pairs' ? [] : [`${Number(spent.toPrecision(6))} spent`]),
+    `keep fraction ${Number(keepFraction.toFixed(4))}`,
+  ].join(', ');
   const text = [
     ...(auto === null ? [] : [autoLine(auto)]),
-    `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
+    `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, ${share}; difficulty up to ${threshold.toFixed(4)}${unit === '' ? '' : ` ${unit}`})`,
     ...(byHand === 0
       ? []
       : [
@@ -193,6 +221,10 @@ async function reportVerb(way: Way): Promise<Said> {
 
 function langOf({ config: { language } }: Way): { readonly lang: Language } {
   return { lang: language === 'ja' ? 'ja' : 'en' };
+}
+
+function fixedShare(share: number): number {
+  return Number(share.toFixed(3));
 }
 
 function number(value: number | null): string {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { SCORERS } from '../difficulty/scorers.ts';
 import type { Text } from '../pairs/pair.ts';
 import { plainText } from '../pairs/survey/text.ts';
 import type { Why } from '../pipeline/why.ts';
@@ -54,13 +55,13 @@ function whyText(story: Why): string {
   if (role === 'held-out') lines.push('kept apart for evaluation: not scored, and no rule is asked about it');
   if (difficulty !== null) {
     const { difficulty: value, spread, rank, of, percentile, n } = difficulty;
-    const side = value < Math.LN2 ? 'below' : 'above';
-    const told =
+    const unit = SCORERS[story.scorer].unit;
+    const said =
       value < Math.LN2
-        ? 'held-out models order it as labelled, on average'
-        : 'held-out models do not order it as labelled, on average';
+        ? 'below ln 2: held-out models order it as labelled'
+        : 'above ln 2: held-out models do not order it as labelled';
     lines.push(
-      `difficulty ${value.toFixed(4)} nats (mean of ${n}; ${spread === null ? 'no spread known' : `spread ${spread.toFixed(4)}`}), ${side} ln 2: ${told}`,
+      `difficulty ${value.toFixed(4)}${unit === '' ? '' : ` ${unit}`} (${story.scorer}, mean of ${n}; ${spread === null ? 'no spread known' : `spread ${spread.toFixed(4)}`})${story.scorer === 'validation-loss' ? `, ${said}, on average` : ''}`,
       `rank ${rank} of ${of}: as hard as or harder than ${percentile.toFixed(1)} % of the pairs`,
     );
   }
@@ -80,7 +81,7 @@ function whyText(story: Why): string {
     const { decision, reason, position, kept, threshold, keepFraction } = selection;
     lines.push(
       `${decision}: ${reason}`,
-      `threshold ${threshold.toFixed(4)} nats (keep fraction ${keepFraction})${difficulty === null ? '' : `, ${Math.abs(difficulty.difficulty - threshold).toFixed(4)} ${difficulty.difficulty > threshold ? 'below this pair' : 'above this pair'}`}`,
+      `threshold ${threshold.toFixed(4)} (keep fraction ${keepFraction})${difficulty === null ? '' : `, ${Math.abs(difficulty.difficulty - threshold).toFixed(4)} ${difficulty.difficulty > threshold ? 'below this pair' : 'above this pair'}`}`,
       position === null ? 'not trained on' : `place ${position + 1} of ${kept} in the training order`,
     );
   } else if (selection === null && role === 'pool') lines.push('not selected yet');

@@ -4,11 +4,12 @@ import type { Config } from '../run/config.ts';
 import { type KeepOptions, keep, keptCount } from '../select/keep.ts';
 import type { Rule } from '../select/rules.ts';
 import { metaStrata } from '../select/strata.ts';
-import type { Verdicts } from '../select/verdicts.ts';
+import { forcedBy, type Verdicts } from '../select/verdicts.ts';
 import { usablePairs } from './prepare.ts';
 import { keepOptionsOf, type RunFiles, readRunFiles } from './run-files.ts';
 import {
   choose,
+  pairTokens,
   rulesAndDecisions,
   type SelectionInput,
   selectionWarnings,
@@ -79,8 +80,8 @@ export interface DryRun {
 export async function dryRun(config: Config, by: string | null): Promise<DryRun> {
   const files = readRunFiles(config.out, config.selection.within);
   const input: SelectionInput = { ...files.input, ...rulesAndDecisions(config, files.dir) };
-  const options = keepOptionsOf(config, files.receipt);
   const verdicts = await verdictsOf(input);
+  const options = keepOptionsOf(config, files, forcedBy(verdicts));
   const { kept, threshold } = choose(input, verdicts, options);
   const now = new Set(kept.map(({ id }) => id));
   const before = keptBefore(files);
@@ -102,8 +103,8 @@ export async function dryRun(config: Config, by: string | null): Promise<DryRun>
     rules: ruleChanges(verdicts, changed),
     categories: by === null ? null : { by, groups: groups(categories(input, by)) },
     lengths: groups(lengthQuarters(input)),
-    conflicts: conflicts(input, verdicts, options),
-    warnings: selectionWarnings(input, verdicts, input.difficulties.length, places),
+    conflicts: conflicts(input, verdicts, options, config.difficulty.scorer === 'validation-loss'),
+    warnings: selectionWarnings(input, verdicts, options),
   };
 }
 
@@ -201,11 +202,16 @@ function lengthQuarters({ difficulties, tokens }: SelectionInput): ReadonlyMap<s
 }
 
 /** Sentences on what rules decide against the measurements. */
-function conflicts(input: SelectionInput, { byId, matched }: Verdicts, options: KeepOptions): string[] {
+function conflicts(
+  input: SelectionInput,
+  { byId, matched }: Verdicts,
+  options: KeepOptions,
+  isLoss: boolean,
+): string[] {
   const { difficulties, scores, strata, rules } = input;
   if (rules === null) return [];
   // What the threshold would keep, had it all places to itself.
-  const alone = new Set(keep(difficulties, options, strata).map(({ id }) => id));
+  const alone = new Set(keep(difficulties, options, strata, pairTokens(input)).map(({ id }) => id));
   const against = new Set(
     (suspicions(scores, 1) ?? []).flatMap(({ id, suspicion }) => (suspicion === 'against' ? [id] : [])),
   );
@@ -213,7 +219,8 @@ function conflicts(input: SelectionInput, { byId, matched }: Verdicts, options: 
   for (const rule of rules.rules) {
     const own = difficulties.filter(({ id }) => byId.get(id)?.rule === rule);
     const number = (test: (row: DifficultyRow) => boolean) => own.filter(test).length;
-    const hard = number(({ difficulty }) => difficulty > Math.LN2);
+    // ln 2 is the loss of a coin; other measurements have no such point.
+    const hard = isLoss ? number(({ difficulty }) => difficulty > Math.LN2) : 0;
     const suspected = number(({ id }) => against.has(id));
     const beyond = number(({ id }) => !alone.has(id));
     const at = `rule ${rule.name} (line ${rule.line})`;

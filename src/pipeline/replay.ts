@@ -119,7 +119,8 @@ async function changedInputs(receipt: SelectionReceipt, run: RunFiles, notes: st
   for (const name of ['pairs.jsonl', 'refused.jsonl', 'difficulty.jsonl'])
     await held(name, receipt.files?.[name], join(run.dir, name));
   await held('tokens', receipt.tokens, tokenFile(run.dir, receipt.tokens));
-  const scores = hashOfList(run.input.scores as unknown as Json[]);
+  const { scores: measured, difficulties } = run.input;
+  const scores = hashOfList((measured.length > 0 ? measured : difficulties) as unknown as Json[]);
   if (scores !== receipt.difficulty.scores)
     changes.push({ what: 'scores.jsonl', was: receipt.difficulty.scores, is: scores });
   return changes;

@@ -6,6 +6,7 @@ import { type SuspicionRow, suspicions } from '../difficulty/suspicion.ts';
 import type { Config } from '../run/config.ts';
 import type { Decision } from '../select/decisions.ts';
 import type { KeepOptions } from '../select/keep.ts';
+import { forcedBy } from '../select/verdicts.ts';
 import { normalCdf } from '../stats/normal.ts';
 import { keepOptionsOf, readRunFiles } from './run-files.ts';
 import { choose, decisionsFile, rulesAndDecisions, type SelectionInput, verdictsOf } from './selection.ts';
@@ -55,7 +56,7 @@ const NEAR = 0.25;
  *   rule:      the larger of the two.
  *
  * d is the difficulty, c the cut between kept and dropped pairs that the threshold decides (with strata that of the
- * pair's own; none where it keeps or drops all of them, or draws at random), and s the standard error of d: √(Σ spread² / N) / √n over all pairs, for n
+ * pair's own; none where it keeps or drops all of them, or draws at random, and none of a band or the middle), and s the standard error of d: √(Σ spread² / N) / √n over all pairs, for n
  * seeds or checkpoints are too few to tell one pair's own; with one loss a pair SD(d) · √(1 − ρ), the standard error
  * of measurement of classical test theory (Lord and Novick 1968, §3.8) from the reliability ρ of the run.
  *
@@ -65,11 +66,11 @@ export async function reviewQueue(config: Config, again = false): Promise<Review
   const files = readRunFiles(config.out, config.selection.within);
   const input: SelectionInput = { ...files.input, ...rulesAndDecisions(config, files.dir) };
   const verdicts = await verdictsOf(input);
-  const options = keepOptionsOf(config, files.receipt);
+  const options = keepOptionsOf(config, files, forcedBy(verdicts));
   const { kept, threshold } = choose(input, verdicts, options);
   const isKept = new Set(kept.map(({ id }) => id));
   const isFree = (id: string) => (verdicts.byId.get(id)?.action ?? 'review') === 'review';
-  const cuts = cutsOf(input, options.direction, isFree, isKept);
+  const cuts = cutsOf(input, options, isFree, isKept);
   const error = standardError(files.dir, input.difficulties);
   const suspected = new Map((suspicions(input.scores, 1) ?? []).map((row) => [row.id, row]));
   const last = lastWords(input.decisions?.decisions ?? []);
@@ -127,11 +128,12 @@ export async function reviewQueue(config: Config, again = false): Promise<Review
 /** By stratum ('' without) the difficulty midway between the pairs that the threshold keeps and drops. */
 function cutsOf(
   { difficulties, strata }: SelectionInput,
-  direction: KeepOptions['direction'],
+  { direction, band }: KeepOptions,
   isFree: (id: string) => boolean,
   isKept: ReadonlySet<string>,
 ): ReadonlyMap<string, number> {
-  if (direction === 'random') return new Map();
+  // Other selections have no one cut.
+  if (direction === 'random' || direction === 'middle' || band !== undefined) return new Map();
   const groups = new Map<string, { kept: number; dropped: number }>();
   // The hardest of the kept and the easiest of the dropped; the other way round where the hardest are kept.
   const sign = direction === 'easiest' ? 1 : -1;

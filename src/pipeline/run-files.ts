@@ -10,8 +10,10 @@ import { openRun } from '../run/folder.ts';
 import type { KeepOptions } from '../select/keep.ts';
 import type { LedgerRow } from '../select/ledger.ts';
 import { strataWithin, type Within } from '../select/strata.ts';
+import type { Forced } from '../select/verdicts.ts';
+import { selectionOptions, settledShare } from './keep-share.ts';
 import { usablePairs } from './prepare.ts';
-import type { SelectionInput, TokenCounts } from './selection.ts';
+import { pairTokens, type SelectionInput, type TokenCounts } from './selection.ts';
 
 /** What a receipt says of a selection, as far as it decides it. */
 export interface SelectionReceipt {
@@ -94,14 +96,18 @@ export function readRunFiles(
 }
 
 /** The options of a selection that a configuration asks for; `auto` is what was chosen last. */
-export function keepOptionsOf({ selection, seed }: Config, receipt: SelectionReceipt | null): KeepOptions {
-  const { keepFraction, direction } = selection;
-  if (keepFraction !== 'auto') return { keepFraction, direction, seed };
-  if (receipt !== null) return { keepFraction: receipt.selection.keepFraction, direction, seed };
-  throw inputError('auto-not-chosen', 'keepFraction auto has not been chosen yet, which takes trainings', {
-    key: 'selection.keepFraction',
-    remedy: 'Give a fraction (--keep 0.5), or run winnow select once',
-  });
+export function keepOptionsOf(
+  config: Config,
+  { receipt, input }: Pick<RunFiles, 'receipt' | 'input'>,
+  forced: Forced,
+): KeepOptions {
+  if (config.selection.keepFraction === 'auto' && receipt === null)
+    throw inputError('auto-not-chosen', 'keepFraction auto has not been chosen yet, which takes trainings', {
+      key: 'selection.keepFraction',
+      remedy: 'Give a fraction (--keep 0.5), or run winnow select once',
+    });
+  const options = selectionOptions(config, receipt?.selection.keepFraction);
+  return settledShare(input.difficulties, options, input.strata, forced, pairTokens(input));
 }
 
 /** The token file of a hash, or the newest. */

@@ -7,8 +7,9 @@ import { suspicions } from '../difficulty/suspicion.ts';
 import { pairId } from '../pairs/id.ts';
 import type { PreferencePair, RefusedRow } from '../pairs/pair.ts';
 import type { Config } from '../run/config.ts';
+import { costOf } from '../select/budget.ts';
 import { type Decision, type DecisionFile, readDecisions, standingDecisions } from '../select/decisions.ts';
-import type { KeepOptions } from '../select/keep.ts';
+import { type KeepOptions, keptCount } from '../select/keep.ts';
 import { keepForced } from '../select/keep-forced.ts';
 import { type LedgerRow, ledger } from '../select/ledger.ts';
 import type { RulePair } from '../select/rule-columns.ts';
@@ -50,6 +51,8 @@ export interface Chosen {
   readonly kept: readonly DifficultyRow[];
   /** Largest difficulty that the threshold kept; of all kept where rules and people kept them all. */
   readonly threshold: number;
+  /** What the kept pairs cost, in the unit of the budget; null without one. */
+  readonly spent: number | null;
   readonly ledger: readonly LedgerRow[];
 }
 
@@ -113,14 +116,22 @@ export function rulePairs({ runDir, difficulties, scores, tokens }: SelectionInp
 export function choose(input: SelectionInput, verdicts: Verdicts, options: KeepOptions): Chosen {
   const { difficulties, strata, heldOut, refused } = input;
   const forced = forcedBy(verdicts);
-  const kept = keepForced(difficulties, options, strata, forced);
+  const tokens = pairTokens(input);
+  const kept = keepForced(difficulties, options, strata, forced, tokens);
+  const keptIds = kept.map(({ id }) => id);
+  const spent = options.budget === undefined ? null : costOf(options.budget, keptIds, tokens);
   const byThreshold = kept.filter(({ id }) => !forced.keep.has(id));
   const threshold = (byThreshold.length > 0 ? byThreshold : kept).reduce(
     (most, { difficulty }) => Math.max(most, difficulty),
     Number.NEGATIVE_INFINITY,
   );
   const rows = ledger({ difficulties, kept, heldOut, refused, options, strata, verdicts: verdicts.byId });
-  return { kept, threshold, ledger: rows };
+  return { kept, threshold, spent, ledger: rows };
+}
+
+/** Tokens of each scored pair together: what a budget counts. */
+export function pairTokens({ tokens }: Pick<SelectionInput, 'tokens'>): ReadonlyMap<string, number> {
+  return new Map([...tokens].map(([id, { prompt, chosen, rejected }]) => [id, prompt + chosen + rejected]));
 }
 
 /** Lines of `selected.jsonl`. */
@@ -192,21 +203,23 @@ export function saidInReceipt(
 
 /** What should be known of rules and decisions before the selection is relied on, in sentences. */
 export function selectionWarnings(
-  { rules, decisions }: Pick<SelectionInput, 'rules' | 'decisions'>,
+  { rules, decisions, difficulties }: Pick<SelectionInput, 'rules' | 'decisions' | 'difficulties'>,
   { coverage, strayDecisions, byId }: Verdicts,
-  scored: number,
-  places: number,
+  { keepFraction, band, budget }: KeepOptions,
 ): string[] {
   const of = (wanted: string) => [...byId.values()].filter(({ action }) => action === wanted).length;
-  const [keeping, left] = [of('keep'), scored - of('drop')];
+  const [keeping, left] = [of('keep'), difficulties.length - of('drop')];
+  // A band and a budget have no number of places.
+  const places =
+    band === undefined && budget === undefined ? keptCount(difficulties.length, keepFraction) : null;
   return [
     ...(rules === null ? [] : coverageWarnings(coverage, rules.file)),
-    ...(keeping > places
+    ...(places !== null && keeping > places
       ? [
           `rules and people keep ${keeping} pairs, more than the ${places} of the keep fraction: all of them are kept, and no other pair`,
         ]
       : []),
-    ...(left < places
+    ...(places !== null && left < places
       ? [
           `rules and people drop so many that ${left} pairs are left for the ${places} places of the keep fraction: all of them are kept`,
         ]

@@ -1,14 +1,10 @@
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { inputError } from '../base/errors.ts';
 import { writeError } from '../base/files.ts';
 import { hashOfList, type Json, sha256 } from '../base/hash.ts';
 import { writeJson, writeJsonLines } from '../base/json.ts';
 import { parseLines } from '../base/own-lines.ts';
-import { aggregate } from '../difficulty/aggregate.ts';
-import { type CrossFitItem, crossFitPlan } from '../difficulty/cross-fit.ts';
-import { type Reliability, reliability } from '../difficulty/reliability.ts';
-import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
+import type { DifficultyRow } from '../difficulty/scores.ts';
 import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { modelName } from '../model/hub.ts';
 import { sha256OfFile } from '../pairs/lines.ts';
@@ -16,18 +12,15 @@ import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
-import { type KeepOptions, keptCount } from '../select/keep.ts';
-import { firstWithin } from '../select/quota.ts';
+import type { KeepOptions } from '../select/keep.ts';
 import { strataCounts } from '../select/strata.ts';
 import { type Forced, forcedBy } from '../select/verdicts.ts';
-import { totalSteps } from '../train/optimise.ts';
-import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
+import { execute, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
-import { judgeAnswers, needRewardMemory } from './judging.ts';
-import { keepShare, nominalShare } from './keep-share.ts';
-import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
-import { generationInputs, lengthsOf, type Prepared, tokenCounts } from './prepare.ts';
-import { needMemory } from './resources.ts';
+import { judgeAnswers } from './judging.ts';
+import { keepShare } from './keep-share.ts';
+import { generationInputs, lengthsOf, type Prepared, pairTokensOf, tokenCounts } from './prepare.ts';
+import { isTuned, type Scored, type ScoredPairs, tune } from './score.ts';
 import {
   choose,
   correctionLines,
@@ -39,18 +32,10 @@ import {
   verdictsOf,
 } from './selection.ts';
 import { fixedHyper } from './start.ts';
-import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
+import { answersUnit, heldOutUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
 
-export interface Scored {
-  readonly hyper: Hyper;
-  readonly reference: UnitResult;
-  readonly learningRates: TriedRates | null;
-  readonly scores: readonly ScoreRow[];
-  readonly difficulties: readonly DifficultyRow[];
-  readonly reliability: Reliability;
-  readonly costs: readonly StageCost[];
-}
+export { isTuned, measure, type Scored, type ScoredPairs, score, tune } from './score.ts';
 
 export interface Selected {
   /** The share that was kept, and how. */
@@ -65,6 +50,8 @@ export interface Selected {
   readonly forced: Forced;
   /** What should be known of rules and decisions, in sentences. */
   readonly warnings: readonly string[];
+  /** What the kept pairs cost, in the unit of the budget; null without one. */
+  readonly spent: number | null;
   readonly costs: readonly StageCost[];
 }
 
@@ -91,95 +78,22 @@ export interface Evaluated {
   readonly start: { readonly answers: readonly Answer[]; readonly graded: readonly GradedAnswer[] | null };
   /** Conversations whose prompt lost its start to fit into the judge's context. */
   readonly promptsCut: number;
+  /** Prompts that count for none, see `Judged`. */
+  readonly withoutVerdict: number;
   /** Of the held-out pairs under the start model. */
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly costs: readonly StageCost[];
-}
-
-/** Reference log-probabilities, learning rate, cross-fit; writes `scores.jsonl`, `difficulty.jsonl`, `reliability.json`. */
-export async function score(prepared: Prepared, context: StageContext): Promise<Scored> {
-  const { config, base, pool, strata } = prepared;
-  needMemory(config, runMemory(prepared));
-  if (prepared.rewardModel !== null) needRewardMemory(prepared, prepared.rewardModel);
-  const costs: StageCost[] = [];
-  const { folds, seeds, checkpoints, precision } = config.difficulty;
-  const passes = [
-    referenceUnit(base, { loss: config.training.loss }),
-    ...(precision === 'f32' ? [] : [referenceUnit(base, { precision })]),
-  ];
-  const title = 'Reference log-probabilities';
-  const [reference, rounded = reference] = (await execute(prepared, context, title, passes, costs)) as [
-    UnitResult,
-    UnitResult?,
-  ];
-  const references = { training: reference, scoring: rounded };
-  const items: CrossFitItem[] = pool.map(({ tokens, duplicateKey }) => ({ id: tokens.id, duplicateKey }));
-  const plan = crossFitPlan(items, { folds, seeds, firstSeed: config.seed });
-  const ids = (places: readonly number[]) =>
-    writeIds(
-      context.runDir,
-      places.map((place) => (items[place] as CrossFitItem).id),
-    );
-  const inputs = plan.map((run) => ({ run, trainOn: ids(run.trainOn), score: ids(run.score) }));
-  const unitFor = ({ run, trainOn, score: held }: (typeof inputs)[number], hyper: Hyper) =>
-    scoringUnit(base, references, {
-      hyper,
-      seed: run.seed,
-      part: run.part,
-      checkpoints,
-      precision,
-      trainOn,
-      score: held,
-    });
-
-  const fixed = fixedHyper(config, prepared.checkpoint, prepared.start, pool.length);
-  const scoringRun = (hyper: Hyper) => unitFor(inputs[0] as (typeof inputs)[number], hyper);
-  const run = { prepared, context, reference, costs };
-  const { learningRate, rates } = await chooseLearningRate(run, fixed, scoringRun);
-  const hyper: Hyper = { ...fixed, learningRate };
-  const fewestSteps = Math.min(...plan.map((item) => totalSteps(item.trainOn.length, hyper)));
-  if (checkpoints > fewestSteps)
-    throw inputError('too-many-checkpoints', 'a scoring run has fewer steps than checkpoints', {
-      got: `${fewestSteps} steps, ${checkpoints} checkpoints`,
-      remedy: 'Lower difficulty.checkpoints or training.batchSize, or give more pairs',
-    });
-
-  const results = await execute(
-    prepared,
-    context,
-    'Scoring runs',
-    inputs.map((input) => unitFor(input, hyper)),
-    costs,
-  );
-  const scores = results
-    .flatMap((result) => [...parseLines<ScoreRow>(resultFile(result, 'scores.jsonl'))])
-    .sort((a, b) => a.row - b.row || a.seed - b.seed || a.checkpoint - b.checkpoint);
-  const difficulties = aggregate(scores);
-  const agreement = reliability(scores, {
-    beta: hyper.beta,
-    keepFraction: nominalShare(config),
-    kept: (order, count) => firstWithin(order, count, strata),
-  });
-  writeJsonLines(join(context.runDir, 'scores.jsonl'), scores);
-  writeJsonLines(join(context.runDir, 'difficulty.jsonl'), difficulties);
-  const { agreement: _, ...summary } = agreement;
-  writeJson(join(context.runDir, 'reliability.json'), summary);
-  return {
-    hyper,
-    reference,
-    learningRates: rates,
-    scores,
-    difficulties,
-    reliability: agreement,
-    costs,
-  };
 }
 
 /**
  * Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`, and
  * `corrections.jsonl` where people found labels the wrong way round.
  */
-export async function select(prepared: Prepared, scored: Scored, context: StageContext): Promise<Selected> {
+export async function select(
+  prepared: Prepared,
+  scored: ScoredPairs,
+  context: StageContext,
+): Promise<Selected> {
   const { config, heldOut, refused, base, pool, source, strata } = prepared;
   const { runDir } = context;
   const costs: StageCost[] = [];
@@ -195,11 +109,15 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
   };
   const verdicts = await verdictsOf(input);
   const forced = forcedBy(verdicts);
-  const { options, auto } = await keepShare(prepared, scored, context, costs, forced);
-  const { kept, threshold, ledger } = choose(input, verdicts, options);
+  // Only a share that is chosen by trainings needs what they need.
+  const ready = config.selection.keepFraction === 'auto' ? await tune(prepared, scored, context) : scored;
+  costs.push(...ready.costs.slice(scored.costs.length));
+  const { options, auto } = await keepShare(prepared, ready, context, costs, forced);
+  const { kept, threshold, ledger, spent } = choose(input, verdicts, options);
   const folder = join(runDir, 'selection');
   mkdirSync(folder, { recursive: true });
   const fileOf = (name: string) => join(folder, name);
+  const measured = scored.scores.length > 0 ? scored.scores : scored.difficulties;
   const keptIds = kept.map(({ id }) => id);
   writeJsonLines(fileOf('selected.jsonl'), selectedLines(runDir, kept));
   writeJsonLines(fileOf('ledger.jsonl'), ledger);
@@ -209,12 +127,24 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
   writeJson(fileOf('receipt.json'), {
     version: VERSION,
     data: { ...source, rowsRead: prepared.read },
-    model: { name: modelName(base.modelDir), dir: base.modelDir, hash: base.modelHash },
+    model: {
+      name: modelName(base.modelDir),
+      dir: base.modelDir,
+      hash: base.modelHash,
+      chatTemplate: prepared.tokenizer.chatTemplate !== null,
+    },
     tokens: base.tokens.hash,
-    training: scored.hyper,
-    difficulty: { ...config.difficulty, scores: hashOfList(scored.scores as unknown as Json[]) },
+    // Where scoring trained nothing and the rate is searched for, it is not known yet.
+    training: isTuned(ready)
+      ? ready.hyper
+      : {
+          ...fixedHyper(config, prepared.checkpoint, prepared.start, prepared.pool.length),
+          learningRate: config.training.learningRate,
+        },
+    difficulty: { ...config.difficulty, scores: hashOfList(measured as unknown as Json[]) },
     selection: {
       ...options,
+      ...(options.budget === undefined ? {} : { budget: { ...options.budget, spent } }),
       ...(auto === null ? {} : { auto }),
       // Of each stratum how many pairs there were, and how many were kept.
       ...(strata === null ? {} : { within: config.selection.within, strata: strataCounts(strata, keptIds) }),
@@ -235,9 +165,8 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
       'selection/ledger.jsonl': await sha256OfFile(fileOf('ledger.jsonl')),
     },
   });
-  const places = keptCount(scored.difficulties.length, options.keepFraction);
-  const warnings = selectionWarnings(input, verdicts, scored.difficulties.length, places);
-  return { options, auto, kept, threshold, forced, warnings, costs };
+  const warnings = selectionWarnings(input, verdicts, options);
+  return { options, auto, kept, threshold, spent, forced, warnings, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
@@ -249,8 +178,13 @@ export async function train(
 ): Promise<Trained> {
   const { config, base, pool, strata } = prepared;
   const costs: StageCost[] = [];
-  const { forced } = selected;
-  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata, forced };
+  const input = {
+    difficulties: scored.difficulties,
+    lengths: lengthsOf(pool),
+    strata,
+    tokens: pairTokensOf(pool),
+    forced: selected.forced,
+  };
   const plans = config.arms.flatMap((name: ArmName) =>
     Array.from({ length: config.trainingSeeds }, (_, i) =>
       planArm(name, input, selected.options, config.seed + i),
@@ -308,6 +242,7 @@ export async function evaluate(
     arms,
     start: { answers: start, graded: judged?.start ?? null },
     promptsCut: judged?.promptsCut ?? 0,
+    withoutVerdict: judged?.withoutVerdict ?? 0,
     reference: readReference(resultFile(scored.reference, 'log-probs.jsonl'), ids),
     costs,
   };

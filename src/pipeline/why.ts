@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { inputError } from '../base/errors.ts';
+import type { ScorerName } from '../difficulty/scorers.ts';
 import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
 import { marginOf } from '../difficulty/scores.ts';
 import { type SuspicionRow, suspicions } from '../difficulty/suspicion.ts';
@@ -51,6 +52,8 @@ export interface Why {
         readonly percentile: number;
       })
     | null;
+  /** What the difficulty is: the name of the scorer. */
+  readonly scorer: ScorerName;
   readonly scores: readonly WhyScore[];
   readonly suspicion: Pick<SuspicionRow, 'suspicion' | 'z'> | null;
   /** Rules that match, in their order. */
@@ -119,6 +122,7 @@ export async function why(config: Config, which: string): Promise<Why[]> {
               of: total,
               percentile: (100 * scored.rank) / total,
             },
+      scorer: config.difficulty.scorer,
       scores: files.input.scores
         .filter((score) => score.id === id)
         .map((score) => scoreOf(score, receipt?.training.beta ?? config.training.beta)),

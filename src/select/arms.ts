@@ -1,6 +1,7 @@
 import { inputError } from '../base/errors.ts';
 import { deriveSeed, Random } from '../base/random.ts';
 import type { DifficultyRow } from '../difficulty/scores.ts';
+import { affordable, type PairTokens } from './budget.ts';
 import type { KeepOptions } from './keep.ts';
 import { keepForced } from './keep-forced.ts';
 import { lengthStrata, type PairLengths, type Strata, stratumOf } from './strata.ts';
@@ -35,6 +36,8 @@ export interface ArmInput {
   readonly strata: Strata | null;
   /** What rules and people keep and drop; left out: nothing. */
   readonly forced?: Forced;
+  /** Of every pair, by id; for a budget of tokens or money. */
+  readonly tokens?: PairTokens;
 }
 
 /**
@@ -46,13 +49,17 @@ export interface ArmInput {
  * selection is made within strata, so are `random`, `hardest` and `easiest-shuffled`: they differ in difficulty, not
  * in what the strata hold. `length-matched` and `shortest` are drawn from all pairs.
  *
+ * Controls have the selection's budget: as many pairs, or, where the budget is of tokens or money, as many of those
+ * (`length-matched` has the selection's number of pairs either way). A band is the selection's alone: its controls
+ * are drawn from all pairs, as many as lie in it.
+ *
  * Rules and people decide for every arm alike: what they drop is in none, `full` included, and what they keep is in
  * each. So the arms differ in what difficulty decides and in nothing else.
  *
  * @throws inputError as `keep` does, and `no-length` for a pair whose lengths an arm needs and `lengths` lacks.
  */
 export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, seed: number): ArmPlan {
-  const { difficulties, strata, forced = NOTHING_FORCED } = input;
+  const { difficulties, strata, tokens, forced = NOTHING_FORCED } = input;
   const shuffleSeed = deriveSeed(seed, 'arm', name);
   const control = (rows: readonly DifficultyRow[]): ArmPlan => ({
     name,
@@ -61,9 +68,13 @@ export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, 
     order: 'shuffled',
     seed,
   });
-  const kept = (direction: KeepOptions['direction']) =>
-    keepForced(difficulties, { ...selection, direction, seed: shuffleSeed }, strata, forced);
-  const selected = () => keepForced(difficulties, selection, strata, forced);
+  const selected = () => keepForced(difficulties, selection, strata, forced, tokens);
+  const kept = (direction: KeepOptions['direction']) => {
+    const { band, ...free } = selection;
+    const keepFraction = band === undefined ? free.keepFraction : selected().length / difficulties.length;
+    const options = { ...free, keepFraction, direction, seed: shuffleSeed };
+    return keepForced(difficulties, options, strata, forced, tokens);
+  };
   switch (name) {
     case 'selected':
       return {
@@ -84,7 +95,7 @@ export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, 
     case 'length-matched':
       return control(lengthMatched(input, selected(), shuffleSeed));
     case 'shortest':
-      return control(shortest(input, selected().length));
+      return control(shortest(input, selection, selected().length));
   }
 }
 
@@ -123,14 +134,18 @@ function lengthMatched(
 
 /** The pairs with the fewest tokens in the chosen completion; equal ones in the order of the input. */
 function shortest(
-  { difficulties, lengths, forced = NOTHING_FORCED }: ArmInput,
+  { difficulties, lengths, tokens = new Map(), forced = NOTHING_FORCED }: ArmInput,
+  { budget }: KeepOptions,
   count: number,
 ): DifficultyRow[] {
   const ascending = difficulties
     .map((pair) => ({ pair, tokens: lengthsOf(lengths, pair.id).chosen }))
     .sort((a, b) => a.tokens - b.tokens || a.pair.row - b.pair.row)
     .map(({ pair }) => pair);
-  return keptFirst(ascending, forced).slice(0, count);
+  const order = keptFirst(ascending, forced);
+  if (budget === undefined || budget.unit === 'pairs') return order.slice(0, count);
+  const paid = affordable(idsOf(order), budget, null, tokens);
+  return order.filter(({ id }) => paid.has(id) || forced.keep.has(id));
 }
 
 /** What rules and people drop is not there; what they keep goes before all else. */

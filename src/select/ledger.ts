@@ -1,5 +1,6 @@
 import type { DifficultyRow } from '../difficulty/scores.ts';
 import type { RefusedRow } from '../pairs/pair.ts';
+import type { Budget } from './budget.ts';
 import type { KeepOptions } from './keep.ts';
 import { type Strata, stratumOf } from './strata.ts';
 import type { Verdict } from './verdicts.ts';
@@ -76,15 +77,17 @@ function thresholdReasons(
     ({
       easiest: `of the easiest ${count}`,
       hardest: `of the hardest ${count}`,
+      middle: `of the middle ${count}`,
       random: `of ${count} drawn at random`,
     })[options.direction];
+  const by = selectedBy(options);
   const within = strata == null ? null : standings(free, position, strata);
   const left = free.length < difficulties.length ? ` of the ${free.length} left to the threshold` : '';
   return (id, rank) => {
     const own = within?.get(id);
     const standing = `rank ${rank} of ${difficulties.length}${own === undefined ? '' : `, rank ${own.rank} of ${own.stratum.pairs} within ${own.stratum.name}`}`;
     const group = own === undefined ? `${what(kept)}${left}` : `${what(own.stratum.kept)} there`;
-    return `${standing}: ${position.has(id) ? 'one' : 'not one'} ${group} (keep fraction ${options.keepFraction})`;
+    return `${standing}: ${position.has(id) ? 'one' : 'not one'} ${group} (${by})`;
   };
 }
 
@@ -108,6 +111,19 @@ function saidOf(
   return action === 'review'
     ? { by: 'threshold', rule: rule.name, reason: `${standing}; ${named} asks for a look${because}` }
     : { by: 'rule', rule: rule.name, reason: `${named} ${action}s it${because}; ${standing}` };
+}
+
+/** What decided the number: a share, a band of quantiles, a budget. */
+export function selectedBy({ keepFraction, band, budget }: KeepOptions): string {
+  const parts = [
+    ...(band === undefined ? [] : [`band ${band[0]} to ${band[1]}`]),
+    ...(budget === undefined ? [] : [`budget of ${budgetText(budget)}`]),
+  ];
+  return parts.length === 0 ? `keep fraction ${keepFraction}` : parts.join(', ');
+}
+
+function budgetText({ unit, most }: Budget): string {
+  return unit === 'money' ? `${most} in money` : `${most} ${unit}`;
 }
 
 interface Standing {
