@@ -1,4 +1,5 @@
 import { type DryRun, dryRun, type GroupChange } from '../pipeline/dry-run.ts';
+import { selectedBy } from '../select/ledger.ts';
 import { type CommonFlags, configOf } from './options.ts';
 import type { Outside } from './outside.ts';
 
@@ -26,7 +27,7 @@ function dryRunText(run: DryRun): string {
     return `  row ${row} (${id.slice(0, 12)}): ${change}, by ${who}; difficulty ${difficulty.toFixed(4)}`;
   });
   return [
-    `Dry run, nothing is written: ${kept} of ${total} pairs would be kept (keep fraction ${options.keepFraction}: ${places} places; threshold ${run.threshold.toFixed(4)})`,
+    `Dry run, nothing is written: ${kept} of ${total} pairs would be kept (${selectedBy(options)}${options.band === undefined && options.budget === undefined ? `: ${places} places` : ''}; threshold ${run.threshold.toFixed(4)})`,
     keptBefore === null
       ? 'No selection yet to hold this against'
       : `Against the last selection, which kept ${keptBefore}: ${run.keptToDropped} kept → dropped, ${run.droppedToKept} dropped → kept`,

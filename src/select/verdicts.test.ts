@@ -175,6 +175,29 @@ describe('rules, people and the threshold', () => {
     );
   });
 
+  it('a budget pays for what rules keep first, and a band is that of all pairs', () => {
+    fc.assert(
+      fc.property(cases, fc.integer({ min: 1, max: 40 }), (item, most) => {
+        const world = worldOf({ ...item, direction: 'easiest', strata: false });
+        const { pairs, verdicts, options } = world;
+        const forced = forcedBy(verdicts);
+        const left = pairs.filter(({ id }) => !forced.drop.has(id));
+        if (left.length === 0) return;
+        const budget = { unit: 'pairs', most, each: 1 } as const;
+        const paid = keepForced(pairs, { ...options, budget }, null, forced);
+        expect(paid).toHaveLength(Math.max(forced.keep.size, Math.min(most, left.length)));
+        for (const id of forced.keep) expect(paid.map((row) => row.id)).toContain(id);
+        const kept = (band: readonly [number, number]) =>
+          keepForced(pairs, { ...options, band }, null, forced).map(({ id }) => id);
+        const inside = pairs.filter(({ rank }) => rank <= Math.floor(pairs.length / 2));
+        if (inside.length === 0 || !inside.some(({ id }) => !forced.drop.has(id))) return;
+        const wanted = left.filter((row) => forced.keep.has(row.id) || inside.includes(row));
+        expect(kept([0, 0.5]).sort()).toEqual(wanted.map(({ id }) => id).sort());
+      }),
+      SEEDED,
+    );
+  });
+
   it('without rules and decisions nothing changes', () => {
     const pairs = ranked(30, 3);
     const nothing = forcedBy(makeVerdicts(pairs, [], [], new Map()));
