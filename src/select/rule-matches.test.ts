@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WinnowError } from '../base/errors.ts';
 import type { RulePair } from './rule-columns.ts';
 import { checkRuleSet, ruleMatches } from './rule-matches.ts';
-import type { RuleSet } from './rules.ts';
+import { parseRules, type RuleSet } from './rules.ts';
 
 const PAIRS: readonly RulePair[] = [0, 1, 2, 3].map((i) => ({
   id: `pair-${i}`,
@@ -183,5 +185,25 @@ describe('predicates', () => {
     await expect(checkRuleSet(setOf('langs = 1'), PAIRS)).rejects.toMatchObject({ code: 'rule-sql' });
     await expect(checkRuleSet(setOf('n'), PAIRS)).rejects.toMatchObject({ code: 'rule-sql' });
     await expect(checkRuleSet(setOf("difficulty < 1 and lang = 'en'"), PAIRS)).resolves.toBeUndefined();
+  });
+
+  it('of the page on rules do what it says', async () => {
+    const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'rules.md'), 'utf8');
+    const set = parseRules(/```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '', 'docs/rules.md');
+    const pair = (row: number, texts: Partial<RulePair>): RulePair => ({
+      ...(PAIRS[1] as RulePair),
+      ...{ id: `page-${row}`, row, tokens: { prompt: 3, chosen: 4, rejected: 4 } },
+      meta: { source: 'manual', lang: 'ja', year: '2024' },
+      ...texts,
+    });
+    const pairs = [
+      pair(0, { chosen: 'お答えできません', meta: { source: 'safety', lang: 'ja', year: '2024' } }),
+      pair(1, { rejected: 'write to a.b@example.co.jp' }),
+      pair(2, { meta: { source: 'manual', lang: 'de', year: 'unknown' } }),
+      pair(3, { meta: { source: 'forum', lang: 'en', year: '2012' } }),
+      pair(4, { tokens: { prompt: 3, chosen: 13, rejected: 4 } }),
+      pair(5, { meta: { source: 'forum', lang: 'en', year: 'unknown' } }),
+    ];
+    expect(await ruleMatches(set, pairs)).toEqual([[0], [1], [2], [3], [4]]);
   });
 });
