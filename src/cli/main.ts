@@ -19,8 +19,11 @@ import { addMerge } from './merge.ts';
 import { addMtBench } from './mt-bench.ts';
 import type { Outside } from './outside.ts';
 import { addPlan } from './plan-verb.ts';
+import { addReplay } from './replay.ts';
+import { addReview } from './review.ts';
 import { addScores } from './scores.ts';
 import { addVerbs } from './verbs.ts';
+import { addWhy } from './why.ts';
 
 const program = new Command('winnow')
   .description(
@@ -51,6 +54,9 @@ addArenaHard(program, outside);
 addMtBench(program, outside);
 addAlpacaEval(program, outside);
 addScores(program, outside);
+addReplay(program, outside);
+addWhy(program, outside);
+addReview(program, outside);
 addDoctor(program, outside);
 program
   .command('config')

@@ -48,6 +48,7 @@ const KEY_FLAGS = [
     'selection.within',
     'keep the same share of each: none (default), length or meta.FIELD',
   ],
+  ['--rules <file>', 'selection.rules', 'rules that keep, drop or put pairs before a person (docs/rules.md)'],
   ['--scorer <name>', 'difficulty.scorer', 'what orders the pairs (default: validation-loss)'],
   ['--scores-file <path>', 'difficulty.scoresFile', 'file of scores or run folder, for --scorer file'],
   ['--folds <k>', 'difficulty.folds', 'parts of the cross-fit (default: 2)'],

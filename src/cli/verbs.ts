@@ -11,6 +11,7 @@ import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import { selectedBy } from '../select/ledger.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
+import type { DryRunFlags } from './dry-run.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
 import type { Outside } from './outside.ts';
 import { outcomeLine } from './plan.ts';
@@ -54,8 +55,13 @@ export function addVerbs(program: Command, outside: Outside): void {
   for (const { name, text, work } of VERBS) {
     const command = withRunFlags(program.command(name).description(text));
     if (name === 'evaluate') withBenchmarkFlags(command);
-    command.action(async (flags: BenchmarkFlags) => {
-      if (flags.benchmark === undefined) await travel(configOf(flags), flags, outside, work);
+    if (name === 'select')
+      command
+        .option('--dry-run', 'say what would change against the last selection of the run; write nothing')
+        .option('--by <meta.FIELD>', 'with --dry-run: tell it by the values of a further column');
+    command.action(async (flags: BenchmarkFlags & DryRunFlags) => {
+      if (flags.dryRun === true) await (await import('./dry-run.ts')).selectDryRun(flags, outside);
+      else if (flags.benchmark === undefined) await travel(configOf(flags), flags, outside, work);
       // Judges and pages of benchmarks take longer to load than a verb that needs none of them should wait.
       else await (await import('./benchmark/evaluate.ts')).evaluateBenchmark(flags, outside);
     });
@@ -135,11 +141,12 @@ function suspicionLine({ learned, unclear, against }: Readonly<Record<Suspicion,
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept, threshold, options, auto, spent } = await way.selected();
+  const { kept, threshold, options, auto, spent, forced, warnings } = await way.selected();
   const total = (await way.scored()).difficulties.length;
   const { direction, within } = way.config.selection;
   const { keepFraction, band, budget } = options;
   const { unit } = SCORERS[way.config.difficulty.scorer];
+  const byHand = forced.keep.size + forced.drop.size;
   const data = {
     keepFraction,
     direction,
@@ -150,6 +157,8 @@ async function selectVerb(way: Way): Promise<Said> {
     kept: kept.length,
     dropped: total - kept.length,
     threshold,
+    ...(byHand === 0 ? {} : { decided: { keep: forced.keep.size, drop: forced.drop.size } }),
+    warnings,
     out: way.config.out,
   };
   const share = [
@@ -160,6 +169,12 @@ async function selectVerb(way: Way): Promise<Said> {
   const text = [
     ...(auto === null ? [] : [autoLine(auto)]),
     `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, ${share}; difficulty up to ${threshold.toFixed(4)}${unit === '' ? '' : ` ${unit}`})`,
+    ...(byHand === 0
+      ? []
+      : [
+          `rules and people keep ${forced.keep.size} whatever their difficulty and drop ${forced.drop.size} from every arm`,
+        ]),
+    ...warnings.map((warning) => `note: ${warning}`),
     `${way.config.out}/selection: selected.jsonl, ledger.jsonl, receipt.json`,
   ].join('\n');
   return { data, text };

@@ -8,6 +8,9 @@ import { planArm } from '../select/arms.ts';
 import { AUTO_SHARES, type AutoKeep, autoKeep } from '../select/auto-keep.ts';
 import type { Budget } from '../select/budget.ts';
 import { type Band, type KeepOptions, keep } from '../select/keep.ts';
+import { keepForced } from '../select/keep-forced.ts';
+import type { Strata } from '../select/strata.ts';
+import type { Forced } from '../select/verdicts.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { writeIds, writePrompts } from './inputs.ts';
 import type { Judged } from './judged.ts';
@@ -67,6 +70,19 @@ function budgetOf({ selection, training: { epochs } }: Config): Budget | undefin
   return money === null ? undefined : { unit: 'money', most: money, each: epochs * price };
 }
 
+/** With the share that a band or a budget comes to. */
+export function settledShare(
+  difficulties: readonly DifficultyRow[],
+  options: KeepOptions,
+  strata: Strata | null,
+  forced: Forced,
+  tokens: ReadonlyMap<string, number>,
+): KeepOptions {
+  if (options.band === undefined && options.budget === undefined) return options;
+  const kept = keepForced(difficulties, options, strata, forced, tokens);
+  return { ...options, keepFraction: kept.length / difficulties.length };
+}
+
 /** What was scored, as far as it decides a selection; and what trainings need, for `auto` alone. */
 interface ScoredShare {
   readonly difficulties: readonly DifficultyRow[];
@@ -82,20 +98,19 @@ export async function keepShare(
   scored: ScoredShare,
   context: StageContext,
   costs: StageCost[],
+  forced: Forced,
 ): Promise<{ readonly options: KeepOptions; readonly auto: AutoKeep | null }> {
   const { config, pool, strata } = prepared;
   const { difficulties } = scored;
   const options = (share: number) => selectionOptions(config, share);
   if (config.selection.keepFraction !== 'auto') {
     const given = options(NOMINAL_SHARE);
-    if (given.band === undefined && given.budget === undefined) return { options: given, auto: null };
-    const kept = keep(difficulties, given, strata, pairTokensOf(pool));
-    return { options: { ...given, keepFraction: kept.length / difficulties.length }, auto: null };
+    return { options: settledShare(difficulties, given, strata, forced, pairTokensOf(pool)), auto: null };
   }
   const { hyper, reference } = scored;
   if (hyper === undefined || reference === undefined) throw new Error('a share is chosen by trainings');
   const ready = { difficulties, hyper, reference };
-  const auto = await tryShares(prepared, ready, context, options, costs);
+  const auto = await tryShares(prepared, ready, context, options, costs, forced);
   return { options: options(auto.keepFraction), auto };
 }
 
@@ -105,6 +120,7 @@ async function tryShares(
   context: StageContext,
   options: (share: number) => KeepOptions,
   costs: StageCost[],
+  forced: Forced,
 ): Promise<AutoKeep> {
   const { base, config, heldOut, pool, strata, tuningPrompts } = prepared;
   const prompts = writePrompts(context.runDir, tuningPrompts);
@@ -118,6 +134,7 @@ async function tryShares(
     lengths: lengthsOf(pool),
     strata,
     tokens: pairTokensOf(pool),
+    forced,
   };
   const shares = [...AUTO_SHARES, 1];
   // As the arms will be trained: the selected pairs in their order, all pairs shuffled.

@@ -11,6 +11,8 @@ import type { Message, PreferencePair, RefusedRow, Text } from '../pairs/pair.ts
 import { type PairSet, type ReadPairsOptions, readPairs } from '../pairs/read.ts';
 import { splitHeldOut } from '../pairs/split.ts';
 import { type Config, requireKey } from '../run/config.ts';
+import { checkRuleSet } from '../select/rule-matches.ts';
+import { readRules } from '../select/rules.ts';
 import { type PairLengths, type Strata, strataWithin } from '../select/strata.ts';
 import { tokenizePairs, tokenizePrompts } from '../text/tokenize.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
@@ -106,6 +108,8 @@ export async function prepare(
   const heldOut = split.heldOut.map(used);
   // Before any work: a field that no pair has would be told only after scoring.
   const strata = strataWithin(config.selection.within, { pairs: split.pool, lengths: lengthsOf(pool) });
+  const { rules } = config.selection;
+  if (rules !== null) await checkRuleSet(readRules(rules), split.pool);
   const { prompts: file, tuningPrompts: tuningFile } = config.evaluation;
   const asPrompts = (texts: PromptTexts) => fitPrompts(config, texts, tokenizer, policy, vocabSize);
   const prompts = asPrompts(file === null ? promptsOfPairs(split.heldOut) : await readPromptFile(file));
@@ -171,6 +175,16 @@ export function lengthsOf(pairs: readonly UsedPair[]): ReadonlyMap<string, PairL
     pairs.map(({ tokens: { id, chosen, rejected } }) => [
       id,
       { chosen: chosen.length, rejected: rejected.length },
+    ]),
+  );
+}
+
+/** Tokens of prompts and completions, by id. */
+export function tokenCounts(pairs: readonly UsedPair[]) {
+  return new Map(
+    pairs.map(({ tokens: { id, prompt, chosen, rejected } }) => [
+      id,
+      { prompt: prompt.length, chosen: chosen.length, rejected: rejected.length },
     ]),
   );
 }

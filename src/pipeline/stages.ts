@@ -7,21 +7,30 @@ import { parseLines } from '../base/own-lines.ts';
 import type { DifficultyRow } from '../difficulty/scores.ts';
 import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { modelName } from '../model/hub.ts';
-import type { PreferencePair } from '../pairs/pair.ts';
+import { sha256OfFile } from '../pairs/lines.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
-import { costOf } from '../select/budget.ts';
-import { type KeepOptions, keep } from '../select/keep.ts';
-import { ledger } from '../select/ledger.ts';
+import type { KeepOptions } from '../select/keep.ts';
 import { strataCounts } from '../select/strata.ts';
+import { type Forced, forcedBy } from '../select/verdicts.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
 import { judgeAnswers } from './judging.ts';
 import { keepShare } from './keep-share.ts';
-import { generationInputs, lengthsOf, type Prepared, pairTokensOf, readUsable } from './prepare.ts';
+import { generationInputs, lengthsOf, type Prepared, pairTokensOf, tokenCounts } from './prepare.ts';
 import { isTuned, type Scored, type ScoredPairs, tune } from './score.ts';
+import {
+  choose,
+  correctionLines,
+  rulesAndDecisions,
+  type SelectionInput,
+  saidInReceipt,
+  selectedLines,
+  selectionWarnings,
+  verdictsOf,
+} from './selection.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, heldOutUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
@@ -35,8 +44,12 @@ export interface Selected {
   readonly auto: AutoKeep | null;
   /** In training order. */
   readonly kept: readonly DifficultyRow[];
-  /** Largest difficulty kept. */
+  /** Largest difficulty kept; of pairs that rules or people keep only where they keep all. */
   readonly threshold: number;
+  /** What rules and people keep and drop. */
+  readonly forced: Forced;
+  /** What should be known of rules and decisions, in sentences. */
+  readonly warnings: readonly string[];
   /** What the kept pairs cost, in the unit of the budget; null without one. */
   readonly spent: number | null;
   readonly costs: readonly StageCost[];
@@ -72,43 +85,46 @@ export interface Evaluated {
   readonly costs: readonly StageCost[];
 }
 
-/** Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`. */
+/**
+ * Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`, and
+ * `corrections.jsonl` where people found labels the wrong way round.
+ */
 export async function select(
   prepared: Prepared,
   scored: ScoredPairs,
   context: StageContext,
 ): Promise<Selected> {
-  const { config, heldOut, refused, base, source, strata } = prepared;
+  const { config, heldOut, refused, base, pool, source, strata } = prepared;
+  const { runDir } = context;
   const costs: StageCost[] = [];
+  const input: SelectionInput = {
+    runDir,
+    difficulties: scored.difficulties,
+    scores: scored.scores,
+    strata,
+    tokens: tokenCounts(pool),
+    heldOut: heldOut.map(({ tokens: { id, row } }) => ({ id, row })),
+    refused,
+    ...rulesAndDecisions(config, runDir),
+  };
+  const verdicts = await verdictsOf(input);
+  const forced = forcedBy(verdicts);
   // Only a share that is chosen by trainings needs what they need.
   const ready = config.selection.keepFraction === 'auto' ? await tune(prepared, scored, context) : scored;
   costs.push(...ready.costs.slice(scored.costs.length));
-  const { options, auto } = await keepShare(prepared, ready, context, costs);
-  const tokens = pairTokensOf(prepared.pool);
-  const kept = keep(scored.difficulties, options, strata, tokens);
-  const threshold = kept.reduce(
-    (most, { difficulty }) => Math.max(most, difficulty),
-    Number.NEGATIVE_INFINITY,
-  );
-  const folder = join(context.runDir, 'selection');
+  const { options, auto } = await keepShare(prepared, ready, context, costs, forced);
+  const { kept, threshold, ledger, spent } = choose(input, verdicts, options);
+  const folder = join(runDir, 'selection');
   mkdirSync(folder, { recursive: true });
-  const keptIds = kept.map(({ id }) => id);
+  const fileOf = (name: string) => join(folder, name);
   const measured = scored.scores.length > 0 ? scored.scores : scored.difficulties;
-  const spent = options.budget === undefined ? null : costOf(options.budget, keptIds, tokens);
-  const pairs = readUsable(context.runDir, keptIds);
-  writeJsonLines(
-    join(folder, 'selected.jsonl'),
-    kept.map(({ id, difficulty, rank }) => {
-      const { prompt, chosen, rejected, meta, row } = pairs.get(id) as PreferencePair;
-      return { id, row, difficulty, rank, prompt, chosen, rejected, meta };
-    }),
-  );
-  const held = heldOut.map(({ tokens: { id, row } }) => ({ id, row }));
-  writeJsonLines(
-    join(folder, 'ledger.jsonl'),
-    ledger({ difficulties: scored.difficulties, kept, heldOut: held, refused, options, strata }),
-  );
-  writeJson(join(folder, 'receipt.json'), {
+  const keptIds = kept.map(({ id }) => id);
+  writeJsonLines(fileOf('selected.jsonl'), selectedLines(runDir, kept));
+  writeJsonLines(fileOf('ledger.jsonl'), ledger);
+  const corrections = [...correctionLines(runDir, verdicts)];
+  if (corrections.length > 0) writeJsonLines(fileOf('corrections.jsonl'), corrections);
+  else rmSync(fileOf('corrections.jsonl'), { force: true });
+  writeJson(fileOf('receipt.json'), {
     version: VERSION,
     data: { ...source, rowsRead: prepared.read },
     model: {
@@ -133,14 +149,24 @@ export async function select(
       // Of each stratum how many pairs there were, and how many were kept.
       ...(strata === null ? {} : { within: config.selection.within, strata: strataCounts(strata, keptIds) }),
     },
+    ...saidInReceipt(input, verdicts),
     evaluation: { heldOut: config.evaluation.heldOut, seed: config.seed },
     kept: kept.length,
     dropped: scored.difficulties.length - kept.length,
     threshold,
     /** SHA-256 of the kept ids in training order, one a line. */
     keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
+    /** SHA-256 of the run folder's files that `winnow replay` goes by, and of what it must give again. */
+    files: {
+      'difficulty.jsonl': await sha256OfFile(join(runDir, 'difficulty.jsonl')),
+      'pairs.jsonl': await sha256OfFile(join(runDir, 'pairs.jsonl')),
+      'refused.jsonl': await sha256OfFile(join(runDir, 'refused.jsonl')),
+      'selection/selected.jsonl': await sha256OfFile(fileOf('selected.jsonl')),
+      'selection/ledger.jsonl': await sha256OfFile(fileOf('ledger.jsonl')),
+    },
   });
-  return { options, auto, kept, threshold, spent, costs };
+  const warnings = selectionWarnings(input, verdicts, options);
+  return { options, auto, kept, threshold, spent, forced, warnings, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
@@ -157,6 +183,7 @@ export async function train(
     lengths: lengthsOf(pool),
     strata,
     tokens: pairTokensOf(pool),
+    forced: selected.forced,
   };
   const plans = config.arms.flatMap((name: ArmName) =>
     Array.from({ length: config.trainingSeeds }, (_, i) =>

@@ -68,6 +68,11 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     tuningPrompts: within('tuningPrompts'),
     rewardModel: rewardModel === null ? null : modelOf('evaluation.rewardModel', rewardModel),
   };
+  const chosen = (key: 'rules' | 'decisions') => {
+    const path = config.selection[key];
+    return path === null ? null : fileOf(`selection.${key}`, path);
+  };
+  const selection = { ...config.selection, rules: chosen('rules'), decisions: chosen('decisions') };
   const { scoresFile } = config.difficulty;
   const difficulty = {
     ...config.difficulty,
@@ -82,6 +87,7 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     ...config,
     text,
     training,
+    selection,
     difficulty,
     evaluation,
     model: place('model'),

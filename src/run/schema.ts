@@ -205,6 +205,22 @@ const selection = z.strictObject({
     .describe(
       'Strata of which each keeps the same share, so that the selection empties no category and prefers no length. none: one share of all pairs, as in the paper. length: up to ten quantile bins of the length difference, chosen minus rejected in tokens. meta.FIELD: the values of a further column of the data, such as its source. Our addition.',
     ),
+  rules: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'File of rules (docs/rules.md) that keep pairs whatever their difficulty, drop them from every arm, or put them before a person; they go before the threshold, and the first that matches decides. null: none.',
+    ),
+  decisions: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'File of decisions of people, as `winnow review` writes it; each goes before every rule. null: decisions.jsonl in the run folder, where it is there.',
+    ),
 });
 
 const evaluation = z.strictObject({

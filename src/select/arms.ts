@@ -2,8 +2,10 @@ import { inputError } from '../base/errors.ts';
 import { deriveSeed, Random } from '../base/random.ts';
 import type { DifficultyRow } from '../difficulty/scores.ts';
 import { affordable, type PairTokens } from './budget.ts';
-import { type KeepOptions, keep } from './keep.ts';
+import type { KeepOptions } from './keep.ts';
+import { keepForced } from './keep-forced.ts';
 import { lengthStrata, type PairLengths, type Strata, stratumOf } from './strata.ts';
+import { type Forced, NOTHING_FORCED } from './verdicts.ts';
 
 /** What is compared: trainings that differ in their pairs and order, and in nothing else. */
 export type ArmName =
@@ -32,6 +34,8 @@ export interface ArmInput {
   readonly lengths: ReadonlyMap<string, PairLengths>;
   /** Those that the selection was made within, or null. */
   readonly strata: Strata | null;
+  /** What rules and people keep and drop; left out: nothing. */
+  readonly forced?: Forced;
   /** Of every pair, by id; for a budget of tokens or money. */
   readonly tokens?: PairTokens;
 }
@@ -49,10 +53,13 @@ export interface ArmInput {
  * (`length-matched` has the selection's number of pairs either way). A band is the selection's alone: its controls
  * are drawn from all pairs, as many as lie in it.
  *
+ * Rules and people decide for every arm alike: what they drop is in none, `full` included, and what they keep is in
+ * each. So the arms differ in what difficulty decides and in nothing else.
+ *
  * @throws inputError as `keep` does, and `no-length` for a pair whose lengths an arm needs and `lengths` lacks.
  */
 export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, seed: number): ArmPlan {
-  const { difficulties, strata, tokens } = input;
+  const { difficulties, strata, tokens, forced = NOTHING_FORCED } = input;
   const shuffleSeed = deriveSeed(seed, 'arm', name);
   const control = (rows: readonly DifficultyRow[]): ArmPlan => ({
     name,
@@ -61,11 +68,12 @@ export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, 
     order: 'shuffled',
     seed,
   });
-  const selected = () => keep(difficulties, selection, strata, tokens);
+  const selected = () => keepForced(difficulties, selection, strata, forced, tokens);
   const kept = (direction: KeepOptions['direction']) => {
     const { band, ...free } = selection;
     const keepFraction = band === undefined ? free.keepFraction : selected().length / difficulties.length;
-    return keep(difficulties, { ...free, keepFraction, direction, seed: shuffleSeed }, strata, tokens);
+    const options = { ...free, keepFraction, direction, seed: shuffleSeed };
+    return keepForced(difficulties, options, strata, forced, tokens);
   };
   switch (name) {
     case 'selected':
@@ -77,7 +85,7 @@ export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, 
         seed,
       };
     case 'full':
-      return fullArm(idsOf(difficulties), seed);
+      return fullArm(idsOf(difficulties.filter(({ id }) => !forced.drop.has(id))), seed);
     case 'random':
       return control(kept('random'));
     case 'hardest':
@@ -105,7 +113,7 @@ function idsOf(rows: readonly DifficultyRow[]): string[] {
  * may be drawn too, as in `random`: of a bin that the selection keeps whole there is nothing else to draw.
  */
 function lengthMatched(
-  { difficulties, lengths }: ArmInput,
+  { difficulties, lengths, forced = NOTHING_FORCED }: ArmInput,
   selected: readonly DifficultyRow[],
   seed: number,
 ): DifficultyRow[] {
@@ -115,7 +123,8 @@ function lengthMatched(
     const bin = stratumOf(bins, id);
     wanted.set(bin, 1 + (wanted.get(bin) ?? 0));
   }
-  return new Random(seed, 'length-matched').shuffle(difficulties).filter(({ id }) => {
+  const drawn = new Random(seed, 'length-matched').shuffle(difficulties);
+  return keptFirst(drawn, forced).filter(({ id }) => {
     const bin = stratumOf(bins, id);
     const left = wanted.get(bin) ?? 0;
     wanted.set(bin, left - 1);
@@ -125,17 +134,25 @@ function lengthMatched(
 
 /** The pairs with the fewest tokens in the chosen completion; equal ones in the order of the input. */
 function shortest(
-  { difficulties, lengths, tokens = new Map() }: ArmInput,
+  { difficulties, lengths, tokens = new Map(), forced = NOTHING_FORCED }: ArmInput,
   { budget }: KeepOptions,
   count: number,
 ): DifficultyRow[] {
-  const order = difficulties
+  const ascending = difficulties
     .map((pair) => ({ pair, tokens: lengthsOf(lengths, pair.id).chosen }))
     .sort((a, b) => a.tokens - b.tokens || a.pair.row - b.pair.row)
     .map(({ pair }) => pair);
+  const order = keptFirst(ascending, forced);
   if (budget === undefined || budget.unit === 'pairs') return order.slice(0, count);
   const paid = affordable(idsOf(order), budget, null, tokens);
-  return order.filter(({ id }) => paid.has(id));
+  return order.filter(({ id }) => paid.has(id) || forced.keep.has(id));
+}
+
+/** What rules and people drop is not there; what they keep goes before all else. */
+function keptFirst(rows: readonly DifficultyRow[], { keep, drop }: Forced): readonly DifficultyRow[] {
+  if (keep.size === 0 && drop.size === 0) return rows;
+  const left = rows.filter(({ id }) => !drop.has(id));
+  return [...left.filter(({ id }) => keep.has(id)), ...left.filter(({ id }) => !keep.has(id))];
 }
 
 function lengthsOf(lengths: ArmInput['lengths'], id: string): PairLengths {

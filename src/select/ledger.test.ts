@@ -79,7 +79,7 @@ describe('ledger', () => {
     const parts = inputOf(['scored', 'held-out', 'refused', 'refused', 'scored'], 2);
     const rows = ledger({ ...parts, kept: keep(parts.difficulties, options), options });
     const [first, second] = parts.difficulties as [DifficultyRow, DifficultyRow];
-    const bare = { difficulty: null, spread: null, rank: null, position: null };
+    const bare = { by: null, rule: null, difficulty: null, spread: null, rank: null, position: null };
     const message = (row: number) => `row ${row}: chosen and rejected are the same`;
     expect(rows[1]).toEqual({
       row: 1,

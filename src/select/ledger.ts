@@ -3,12 +3,17 @@ import type { RefusedRow } from '../pairs/pair.ts';
 import type { Budget } from './budget.ts';
 import type { KeepOptions } from './keep.ts';
 import { type Strata, stratumOf } from './strata.ts';
+import type { Verdict } from './verdicts.ts';
 
 /** A line of `ledger.jsonl`: for every row of the input what became of it and why. */
 export interface LedgerRow {
   readonly row: number;
   readonly id: string | null;
   readonly decision: 'keep' | 'drop' | 'held-out' | 'refused';
+  /** Who decided; null of a row that was not for selection. */
+  readonly by: 'threshold' | 'rule' | 'person' | null;
+  /** The rule that decided, or that asks for a person's look. */
+  readonly rule: string | null;
   readonly reason: string;
   readonly difficulty: number | null;
   readonly spread: number | null;
@@ -26,15 +31,48 @@ export interface LedgerInput {
   readonly options: KeepOptions;
   /** Within what the keep fraction was applied; left out: within all. */
   readonly strata?: Strata | null;
+  /** What rules and people said; left out: nothing. */
+  readonly verdicts?: ReadonlyMap<string, Verdict>;
 }
 
 /**
  * The ledger, in the order of the input. A reason holds the pair's rank and what it was one of; with strata also its
- * rank within its stratum, and how many were kept there.
+ * rank within its stratum, and how many were kept there. Of a pair that a rule or a person decided it says who and why.
  */
-export function ledger({ difficulties, kept, heldOut, refused, options, strata }: LedgerInput): LedgerRow[] {
+export function ledger(input: LedgerInput): LedgerRow[] {
+  const { difficulties, kept, heldOut, refused } = input;
   const position = new Map(kept.map(({ id }, place) => [id, place]));
-  const total = difficulties.length;
+  const why = thresholdReasons(input, position);
+  const rows: LedgerRow[] = [];
+  for (const { id, row, difficulty, spread, rank } of difficulties) {
+    const place = position.get(id);
+    const verdict = input.verdicts?.get(id);
+    const told =
+      verdict === undefined
+        ? { by: 'threshold' as const, rule: null, reason: why(id, rank) }
+        : saidOf(
+            verdict,
+            verdict.action === 'review' ? why(id, rank) : `rank ${rank} of ${difficulties.length}`,
+          );
+    const decision = place === undefined ? 'drop' : 'keep';
+    rows.push({ row, id, decision, ...told, difficulty, spread, rank, position: place ?? null });
+  }
+  const bare = { by: null, rule: null, difficulty: null, spread: null, rank: null, position: null };
+  for (const { id, row } of heldOut)
+    rows.push({ row, id, decision: 'held-out', reason: 'kept apart for evaluation', ...bare });
+  for (const { id, row, message } of refused)
+    rows.push({ row, id: id ?? null, decision: 'refused', reason: message, ...bare });
+  return rows.sort((a, b) => a.row - b.row);
+}
+
+/** What the threshold says of a pair that is its to decide. */
+function thresholdReasons(
+  { difficulties, options, strata, verdicts }: LedgerInput,
+  position: ReadonlyMap<string, number>,
+): (id: string, rank: number) => string {
+  const decided = ({ id }: DifficultyRow) => (verdicts?.get(id)?.action ?? 'review') !== 'review';
+  const free = difficulties.filter((row) => !decided(row));
+  const kept = free.filter(({ id }) => position.has(id)).length;
   const what = (count: number) =>
     ({
       easiest: `of the easiest ${count}`,
@@ -43,23 +81,36 @@ export function ledger({ difficulties, kept, heldOut, refused, options, strata }
       random: `of ${count} drawn at random`,
     })[options.direction];
   const by = selectedBy(options);
-  const within = strata == null ? null : standings(difficulties, position, strata);
-  const rows: LedgerRow[] = [];
-  for (const { id, row, difficulty, spread, rank } of difficulties) {
-    const place = position.get(id);
+  const within = strata == null ? null : standings(free, position, strata);
+  const left = free.length < difficulties.length ? ` of the ${free.length} left to the threshold` : '';
+  return (id, rank) => {
     const own = within?.get(id);
-    const standing = `rank ${rank} of ${total}${own === undefined ? '' : `, rank ${own.rank} of ${own.stratum.pairs} within ${own.stratum.name}`}`;
-    const group = own === undefined ? what(kept.length) : `${what(own.stratum.kept)} there`;
-    const reason = `${standing}: ${place === undefined ? 'not one' : 'one'} ${group} (${by})`;
-    const decision = place === undefined ? 'drop' : 'keep';
-    rows.push({ row, id, decision, reason, difficulty, spread, rank, position: place ?? null });
+    const standing = `rank ${rank} of ${difficulties.length}${own === undefined ? '' : `, rank ${own.rank} of ${own.stratum.pairs} within ${own.stratum.name}`}`;
+    const group = own === undefined ? `${what(kept)}${left}` : `${what(own.stratum.kept)} there`;
+    return `${standing}: ${position.has(id) ? 'one' : 'not one'} ${group} (${by})`;
+  };
+}
+
+function saidOf(
+  { action, person, rule }: Verdict,
+  standing: string,
+): Pick<LedgerRow, 'by' | 'rule' | 'reason'> {
+  if (person !== null) {
+    const did = { keep: 'kept it', drop: 'dropped it', swap: 'found its label the wrong way round' };
+    const what = did[person.decision as keyof typeof did];
+    const note = person.note === null ? '' : `: ${person.note}`;
+    return {
+      by: 'person',
+      rule: null,
+      reason: `${person.reviewer ?? 'a person'} ${what}${note}; ${standing}`,
+    };
   }
-  const bare = { difficulty: null, spread: null, rank: null, position: null };
-  for (const { id, row } of heldOut)
-    rows.push({ row, id, decision: 'held-out', reason: 'kept apart for evaluation', ...bare });
-  for (const { id, row, message } of refused)
-    rows.push({ row, id: id ?? null, decision: 'refused', reason: message, ...bare });
-  return rows.sort((a, b) => a.row - b.row);
+  if (rule === null) throw new RangeError('saidOf: need a person or a rule, got neither');
+  const because = rule.because === null ? '' : `: ${rule.because.replace(/[.。]$/, '')}`;
+  const named = `rule ${rule.name} (line ${rule.line})`;
+  return action === 'review'
+    ? { by: 'threshold', rule: rule.name, reason: `${standing}; ${named} asks for a look${because}` }
+    : { by: 'rule', rule: rule.name, reason: `${named} ${action}s it${because}; ${standing}` };
 }
 
 /** What decided the number: a share, a band of quantiles, a budget. */

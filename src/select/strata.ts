@@ -99,14 +99,15 @@ export function lengthStrata(lengths: ReadonlyMap<string, PairLengths>): Strata 
  * @throws inputError `within-no-meta` where the pairs have no meta at all, `within-unknown-field` where none has the
  * field, `within-bad-value` for a value that is a list or an object, `within-all-different` where no two pairs share a
  * value: the field then names pairs, and a share of each is no selection.
+ * @param key what names the field, for messages.
  */
 export function metaStrata(
   pairs: readonly Pick<PreferencePair, 'id' | 'row' | 'meta'>[],
   field: string,
+  key = 'selection.within',
 ): Strata {
-  const key = 'selection.within';
   const got = `meta.${field}`;
-  if (!pairs.some(({ meta }) => hasValue(meta, field))) throw noSuchField(pairs, field);
+  if (!pairs.some(({ meta }) => hasValue(meta, field))) throw noSuchField(pairs, field, key);
   const strata = new Map<string, string>();
   for (const { id, row, meta } of pairs) {
     const value = hasValue(meta, field) ? meta[field] : null;
@@ -169,11 +170,11 @@ function nameOf(value: unknown): string {
     : `${name.slice(0, LONGEST_NAME - 10)}… ${sha256(name).slice(0, 8)}`;
 }
 
-function noSuchField(pairs: readonly Pick<PreferencePair, 'meta'>[], field: string) {
+function noSuchField(pairs: readonly Pick<PreferencePair, 'meta'>[], field: string, key: string) {
   const known = [
     ...new Set(pairs.flatMap(({ meta }) => Object.keys(meta).filter((name) => hasValue(meta, name)))),
   ];
-  const fields = { key: 'selection.within', got: `meta.${field}` };
+  const fields = { key, got: `meta.${field}` };
   if (known.length === 0)
     return inputError('within-no-meta', 'the pairs have no meta to select within', {
       ...fields,
