@@ -265,6 +265,68 @@ const evaluation = z.strictObject({
     .describe('Sample from the likeliest tokens that hold this probability together; 1 for all.'),
 });
 
+const tags = z.templateLiteral(['meta.', z.string().min(1)]).meta({ title: 'meta.FIELD' });
+
+const effects = z.strictObject({
+  safetyTags: tags
+    .nullable()
+    .default(null)
+    .describe(
+      'Further column of the data (meta.FIELD) that tags pairs for safety: a value, a list of them, or an object of yes and no. The report then says of which tags the selection drops more than their share. null: none.',
+    ),
+});
+
+/** Limits of a gate: beyond `warn` it is told in the report, beyond `fail` `winnow run` ends with exit code 3. */
+const gate = (warn: number, what: string) =>
+  z
+    .strictObject({
+      warn: z
+        .number()
+        .nullable()
+        .default(warn)
+        .describe(`${what}: beyond this it is a warning in the report. null: never. Our choice.`),
+      fail: z
+        .number()
+        .nullable()
+        .default(null)
+        .describe('Beyond this `winnow run` and `winnow report` end with exit code 3. null: never.'),
+    })
+    .prefault({})
+    .describe(`${what}. Limits {warn, fail}.`);
+
+const gates = z.strictObject({
+  by: z
+    .enum(['interval', 'point'])
+    .default('interval')
+    .describe(
+      'What must lie beyond `fail`. interval: the whole 95 % interval, so that nothing fails by chance; point: the value, which stops earlier. Warnings always go by the value.',
+    ),
+  lengthGrowth: gate(0.2, 'Growth of the mean answer length against the start model (0.2: a fifth longer)'),
+  repetition: gate(0.05, 'Rise of the share of repeated 4-grams in answers'),
+  unterminated: gate(0.05, 'Rise of the share of answers that run into the length limit'),
+  refusals: gate(0.05, 'Rise of the share of answers that refuse'),
+  languageSwitch: gate(0.02, 'Rise of the share of answers in another language than their prompt'),
+  chosenLogProbDrop: gate(
+    0.693,
+    'Drop of the log-probability of held-out chosen answers, nats a token (0.693: half as probable)',
+  ),
+  calibrationError: gate(0.15, 'Expected calibration error of the implied preference probability'),
+  winRateLoss: gate(0.02, 'Win rate lost against training on all pairs (0.02: two points)'),
+  correctnessLoss: gate(0.02, 'Share of correct answers lost against training on all pairs'),
+});
+
+const price = z.number().min(0).nullable().default(null);
+
+const prices = z.strictObject({
+  currency: z.string().min(1).max(12).default('USD').describe('What prices are in; shown as it is.'),
+  workerHour: price.describe(
+    'Price of an hour of one worker process: the machine’s hourly price divided by the workers that run side by side. null: no money is computed from hours.',
+  ),
+  millionTrainingTokens: price.describe(
+    'Price of a million tokens of the final training, where that is what you pay. null: no money is computed from tokens.',
+  ),
+});
+
 /** Everything that `winnow.yaml` may say. Each key has a default, and a text on its meaning and its origin. */
 export const configSchema = z.strictObject({
   model: z
@@ -343,6 +405,11 @@ export const configSchema = z.strictObject({
     .default(1)
     .describe('How many seeds each arm is trained with. More of them tell an effect from chance.'),
   evaluation: evaluation.prefault({}).describe('How the arms are compared.'),
+  effects: effects.prefault({}).describe('What is looked at beside the win rate.'),
+  gates: gates
+    .prefault({})
+    .describe('Limits of side effects, of the arm selected: warnings, and on demand exit code 3.'),
+  prices: prices.prefault({}).describe('Your prices, for the cost sheet; none is needed.'),
   language: z
     .enum(['auto', 'en', 'ja'])
     .default('auto')
