@@ -83,7 +83,10 @@ describe('labels of dropped pairs', () => {
   });
   it('with one run compares the halves of the tokens', () => {
     const scores = [2, 1.8, -2].flatMap((margin, i) => scoresOf(`p${i}`, i, [margin]));
-    const uneven = scores.map((score, i) => ({ ...score, evenTokenMargin: score.evenTokenMargin * (1 + i / 20) }));
+    const uneven = scores.map((score, i) => ({
+      ...score,
+      evenTokenMargin: score.evenTokenMargin * (1 + i / 20),
+    }));
     const found = labelDropped(uneven, aggregate(uneven), new Set(['p0', 'p1']), BETA);
     expect(found.between).toBe('token-halves');
     // Halves of −2: 2·(−1·1.1) and 2·(−2 + 1.1).

@@ -99,8 +99,7 @@ export function labelDropped(
     .map(({ id, row, difficulty }): LabelRow => {
       const runs = margins.get(id) as number[];
       const margin = mean(runs);
-      const z =
-        deviation === null || deviation === 0 ? null : (margin * Math.sqrt(runs.length)) / deviation;
+      const z = deviation === null || deviation === 0 ? null : (margin * Math.sqrt(runs.length)) / deviation;
       const facts = {
         margin,
         z,
@@ -116,7 +115,9 @@ export function labelDropped(
     between,
     easyLoss,
     deviation,
-    rows: rows.sort((a, b) => order(a.label) - order(b.label) || b.difficulty - a.difficulty || a.row - b.row),
+    rows: rows.sort(
+      (a, b) => order(a.label) - order(b.label) || b.difficulty - a.difficulty || a.row - b.row,
+    ),
   };
 }
 

@@ -33,7 +33,12 @@ describe('the cost sheet', () => {
   it('counts tokens and hours by hand', () => {
     const sheet = costSheet(input);
     // Three seeds of two parts: each pair is trained on three times and scored three times, and once by the reference.
-    expect(sheet.scoring).toEqual({ trainedTokens: 3000, scoredTokens: 4050, generatedTokens: 0, workerHours: 1 });
+    expect(sheet.scoring).toEqual({
+      trainedTokens: 3000,
+      scoredTokens: 4050,
+      generatedTokens: 0,
+      workerHours: 1,
+    });
     expect(sheet.comparing).toMatchObject({ trainedTokens: 1300, scoredTokens: 100, generatedTokens: 70 });
     expect(sheet.judgingHours).toBeCloseTo(0.1, 12);
     expect(sheet.finalTraining).toMatchObject({ fullTokens: 1000, keptTokens: 300, savedTokens: 700 });
@@ -55,9 +60,17 @@ describe('the cost sheet', () => {
     expect(byTokens?.breakEvenScoring).toBeCloseTo(sheet.breakEven.trainings as number, 9);
   });
   it('a larger pilot: the interval shrinks with the root', () => {
-    const found = largerPilot({ metric: 'winRate', against: 'full', n: 100, difference: { value: 0.02, low: -0.02, high: 0.06 } });
+    const found = largerPilot({
+      metric: 'winRate',
+      against: 'full',
+      n: 100,
+      difference: { value: 0.02, low: -0.02, high: 0.06 },
+    });
     expect(found).toMatchObject({ halfWidth: 0.04, fourfold: 0.02, needed: 400 });
     expect(found.doubled).toBeCloseTo(0.04 / Math.SQRT2, 12);
-    expect(largerPilot({ metric: 'winRate', against: 'full', n: 9, difference: { value: 0, low: -1, high: 1 } }).needed).toBeNull();
+    expect(
+      largerPilot({ metric: 'winRate', against: 'full', n: 9, difference: { value: 0, low: -1, high: 1 } })
+        .needed,
+    ).toBeNull();
   });
 });

@@ -118,7 +118,8 @@ export function costSheet(input: CostInputs): CostSheet {
       fullTokens: epochs * pool,
       keptTokens: epochs * kept,
       savedTokens,
-      savedHours: trainedTokens > 0 && trainingHours > 0 ? (savedTokens / trainedTokens) * trainingHours : null,
+      savedHours:
+        trainedTokens > 0 && trainingHours > 0 ? (savedTokens / trainedTokens) * trainingHours : null,
     },
     breakEven: { scoringTokens, trainings: savedTokens > 0 ? scoringTokens / savedTokens : null },
     largerPilot: input.comparison === null ? null : largerPilot(input.comparison),

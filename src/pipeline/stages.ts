@@ -28,6 +28,7 @@ import { keepShare, nominalShare } from './keep-share.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
 import { generationInputs, lengthsOf, type Prepared, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
+import { type SelectionSideEffects, writeSideEffects } from './side-effects.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
@@ -51,6 +52,8 @@ export interface Selected {
   readonly kept: readonly DifficultyRow[];
   /** Largest difficulty kept. */
   readonly threshold: number;
+  /** What the selection did to the data, and what the dropped pairs look like. */
+  readonly sideEffects: SelectionSideEffects;
   readonly costs: readonly StageCost[];
 }
 
@@ -161,7 +164,10 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
   };
 }
 
-/** Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`. */
+/**
+ * Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`; and what it did:
+ * `labels.jsonl` of the dropped pairs, `effects.json`.
+ */
 export async function select(prepared: Prepared, scored: Scored, context: StageContext): Promise<Selected> {
   const { config, heldOut, refused, base, source, strata } = prepared;
   const costs: StageCost[] = [];
@@ -207,7 +213,8 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
     /** SHA-256 of the kept ids in training order, one a line. */
     keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
   });
-  return { options, auto, kept, threshold, costs };
+  const sideEffects = writeSideEffects(prepared, scored, kept, context.runDir);
+  return { options, auto, kept, threshold, sideEffects, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */

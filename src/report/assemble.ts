@@ -10,10 +10,12 @@ import { outlookOf, profileOf } from '../pipeline/outlook.ts';
 import type { Prepared, UsedPair } from '../pipeline/prepare.ts';
 import type { Evaluated, Scored, Selected, Trained } from '../pipeline/stages.ts';
 import { VERSION } from '../pipeline/version.ts';
+import { assembleEffects } from './assemble-effects.ts';
 import type { ArmResult, Comparison, Interval, ReportData } from './data.ts';
 
 /** Everything that the way of the data gave. */
 export interface Results {
+  readonly runDir: string;
   readonly prepared: Prepared;
   readonly scored: Scored;
   readonly selected: Selected;
@@ -53,6 +55,7 @@ export function assemble(results: Results): ReportData {
   const start = outcomes[0] as ArmOutcomes;
   const tokensOf = new Map(pool.map((used) => [used.tokens.id, used]));
   const kept = selected.kept.map(({ id }) => tokensOf.get(id) as UsedPair);
+  const compared = comparisons(outcomes, config.seed);
   return {
     version: VERSION,
     command,
@@ -116,8 +119,9 @@ export function assemble(results: Results): ReportData {
     },
     ...judgeOf(results),
     arms: [startResult(start, evaluated, config.seed), ...armResults(results, outcomes)],
-    comparisons: comparisons(outcomes, config.seed),
+    comparisons: compared,
     notes: [...prepared.notes, ...cutNote(evaluated.promptsCut)],
+    ...assembleEffects(results, compared, costs),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Comparison, ReportData } from './data.ts';
 import { figure, findings, page, type ShownFirst } from './frame.ts';
 import { both, type Html, html, word } from './html.ts';
 import { count, keepPercent, known } from './numbers.ts';
+import { panels } from './panels.ts';
 import { differenceText, findingOf, METRIC_NAMES, METRIC_UNITS } from './sentences.ts';
 import { armColumns, armDetail, armLabel, type Cell, reasonsIn } from './table.ts';
 import { type Verdict, verdict } from './verdict.ts';
@@ -22,14 +23,15 @@ export function renderReport(data: ReportData, language: ShownFirst = 'auto'): s
   };
   const main = html`${verdictSection(data, judged)}
 <section>
-<h2>${word('reliability')}</h2>
-${findings(judged.reliability)}
-<div class="charts">${drawn.filter((chart) => scatter.includes(chart.id)).map(figure)}</div>
-</section>
-<section>
 <h2>${word('arms')}</h2>
 ${armsTable(data)}
 <div class="charts">${drawn.filter((chart) => !scatter.includes(chart.id)).map(figure)}</div>
+</section>
+${panels(data)}
+<section>
+<h2>${word('reliability')}</h2>
+${findings(judged.reliability)}
+<div class="charts">${drawn.filter((chart) => scatter.includes(chart.id)).map(figure)}</div>
 </section>
 ${differences(data.comparisons)}
 ${conditions(data)}`;

@@ -307,8 +307,8 @@ const gates = z.strictObject({
   refusals: gate(0.05, 'Rise of the share of answers that refuse'),
   languageSwitch: gate(0.02, 'Rise of the share of answers in another language than their prompt'),
   chosenLogProbDrop: gate(
-    0.693,
-    'Drop of the log-probability of held-out chosen answers, nats a token (0.693: half as probable)',
+    0.7,
+    'Drop of the log-probability of held-out chosen answers, nats a token (0.7: half as probable)',
   ),
   calibrationError: gate(0.15, 'Expected calibration error of the implied preference probability'),
   winRateLoss: gate(0.02, 'Win rate lost against training on all pairs (0.02: two points)'),

@@ -36,7 +36,11 @@ export function repetition(text: string): number {
 }
 
 /** @param asked what the answer should be in the language of: the last thing that the user said. */
-export function measureAnswer({ text, tokens, ended }: Answer, measure: AnswerMeasure, asked: string): number {
+export function measureAnswer(
+  { text, tokens, ended }: Answer,
+  measure: AnswerMeasure,
+  asked: string,
+): number {
   switch (measure) {
     case 'length':
       return tokens;

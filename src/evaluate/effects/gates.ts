@@ -55,7 +55,7 @@ export function gateResults(
 ): GateResult[] {
   return GATES.flatMap((gate) => {
     const limits = settings[gate];
-    const value = valueOf(gate, effects, comparisons);
+    const value = measureOf(gate, effects, comparisons);
     if (value === null || (limits.warn === null && limits.fail === null)) return [];
     const beyond = (limit: number | null, found: number) => limit !== null && found > limit;
     const isFailed = beyond(limits.fail, settings.by === 'point' ? value.value : value.low);
@@ -64,7 +64,7 @@ export function gateResults(
   });
 }
 
-function valueOf(
+function measureOf(
   gate: GateName,
   { effects, calibration }: Pick<TrainingEffects, 'effects' | 'calibration'>,
   comparisons: readonly GateComparison[],

@@ -3,7 +3,7 @@ import { Random } from '../../base/random.ts';
 import type { Answer } from '../answers.ts';
 import { measureAnswer, repetition } from './answer-measures.ts';
 import { calibration } from './calibration.ts';
-import { GATES, gateResults, type GateSettings } from './gates.ts';
+import { GATES, type GateSettings, gateResults } from './gates.ts';
 import { type ArmBehaviour, trainingEffects } from './training-effects.ts';
 
 const answer = (i: number, text: string, tokens = 10, ended = true): Answer => ({
@@ -19,7 +19,11 @@ function arm(name: string, seed: string, n: number, { longer = 0, margin = 0, dr
   const random = new Random(seed);
   return {
     name,
-    answers: [Array.from({ length: n }, (_, i) => answer(i, `word${random.integer(9)}`, 20 + longer + random.integer(20)))],
+    answers: [
+      Array.from({ length: n }, (_, i) =>
+        answer(i, `word${random.integer(9)}`, 20 + longer + random.integer(20)),
+      ),
+    ],
     heldOut: [
       Array.from({ length: n }, () => ({
         chosenChange: -drop + 0.1 * random.normal(),
@@ -38,8 +42,20 @@ describe('measures of an answer', () => {
     expect(repetition('はいはいはいはい')).toBeCloseTo(1 - 2 / 5, 12);
   });
   it('sees a switch of language, refusals and answers that were cut', () => {
-    expect(measureAnswer(answer(0, 'The capital is Tokyo, and it is the largest city.'), 'languageSwitch', '日本の首都はどこですか')).toBe(1);
-    expect(measureAnswer(answer(0, '東京です。日本で最も大きい都市です。'), 'languageSwitch', '日本の首都はどこですか')).toBe(0);
+    expect(
+      measureAnswer(
+        answer(0, 'The capital is Tokyo, and it is the largest city.'),
+        'languageSwitch',
+        '日本の首都はどこですか',
+      ),
+    ).toBe(1);
+    expect(
+      measureAnswer(
+        answer(0, '東京です。日本で最も大きい都市です。'),
+        'languageSwitch',
+        '日本の首都はどこですか',
+      ),
+    ).toBe(0);
     expect(measureAnswer(answer(0, '申し訳ございませんが、お手伝いできません'), 'refusal', '')).toBe(1);
     expect(measureAnswer(answer(0, 'x', 5, false), 'unterminated', '')).toBe(1);
   });
@@ -47,16 +63,24 @@ describe('measures of an answer', () => {
 
 describe('side effects of training', () => {
   it('finds longer answers and displacement, and nothing else', () => {
-    const arms = [arm('start', 'a', 120), arm('selected', 'b', 120, { longer: 8, drop: 0.3 }), arm('full', 'c', 120)];
+    const arms = [
+      arm('start', 'a', 120),
+      arm('selected', 'b', 120, { longer: 8, drop: 0.3 }),
+      arm('full', 'c', 120),
+    ];
     const { effects } = trainingEffects(arms, new Map(), 1);
-    const changed = effects.filter(({ pHolm }) => pHolm < 0.05).map(({ measure, a, b }) => `${measure}: ${a} − ${b}`);
+    const changed = effects
+      .filter(({ pHolm }) => pHolm < 0.05)
+      .map(({ measure, a, b }) => `${measure}: ${a} − ${b}`);
     expect(changed.sort()).toEqual([
       'chosenChange: selected − full',
       'chosenChange: selected − start',
       'length: selected − full',
       'length: selected − start',
     ]);
-    const length = effects.find(({ measure, a, b }) => measure === 'length' && a === 'selected' && b === 'start');
+    const length = effects.find(
+      ({ measure, a, b }) => measure === 'length' && a === 'selected' && b === 'start',
+    );
     expect(length?.relative?.value).toBeCloseTo((length?.aMean ?? 0) / (length?.bMean ?? 1) - 1, 12);
     expect(length?.relative?.low).toBeGreaterThan(0.1);
   });
@@ -100,10 +124,17 @@ describe('gates', () => {
     ...limits,
   });
   const loss = (value: number, half: number) => [
-    { metric: 'winRate', a: 'selected', b: 'full', difference: { value: -value, low: -value - half, high: -value + half } },
+    {
+      metric: 'winRate',
+      a: 'selected',
+      b: 'full',
+      difference: { value: -value, low: -value - half, high: -value + half },
+    },
   ];
   const outcome = (value: number, half: number, limits: Partial<GateSettings>) =>
-    gateResults({ effects: [], calibration: [] }, loss(value, half), settings(limits)).map((one) => one.outcome)[0];
+    gateResults({ effects: [], calibration: [] }, loss(value, half), settings(limits)).map(
+      (one) => one.outcome,
+    )[0];
 
   it('fails where the whole interval is beyond, warns where the value is', () => {
     const winRateLoss = { warn: 0.05, fail: 0.1 };
@@ -116,15 +147,26 @@ describe('gates', () => {
     expect(outcome(0.2, 0.05, {})).toBeUndefined();
   });
   it('says the loss as a loss, with its interval', () => {
-    const [found] = gateResults({ effects: [], calibration: [] }, loss(0.2, 0.05), settings({ winRateLoss: { warn: 0, fail: null } }));
+    const [found] = gateResults(
+      { effects: [], calibration: [] },
+      loss(0.2, 0.05),
+      settings({ winRateLoss: { warn: 0, fail: null } }),
+    );
     expect(found?.value.value).toBeCloseTo(0.2, 12);
     expect(found?.value.low).toBeCloseTo(0.15, 12);
     expect(found?.value.high).toBeCloseTo(0.25, 12);
   });
   it('reads every gate from what was measured', () => {
-    const arms = [arm('start', 'a', 40), arm('selected', 'b', 40, { longer: 8, drop: 0.3 }), arm('full', 'c', 40)];
+    const arms = [
+      arm('start', 'a', 40),
+      arm('selected', 'b', 40, { longer: 8, drop: 0.3 }),
+      arm('full', 'c', 40),
+    ];
     const effects = trainingEffects(arms, new Map(), 1);
-    const all = Object.fromEntries(GATES.map((gate) => [gate, { warn: 0, fail: null }])) as Record<(typeof GATES)[number], { warn: number; fail: null }>;
+    const all = Object.fromEntries(GATES.map((gate) => [gate, { warn: 0, fail: null }])) as Record<
+      (typeof GATES)[number],
+      { warn: number; fail: null }
+    >;
     const found = gateResults(effects, loss(0.1, 0.1), { by: 'interval', ...all });
     expect(found.map(({ gate }) => gate)).toEqual(GATES.filter((gate) => gate !== 'correctnessLoss'));
     expect(found.find(({ gate }) => gate === 'chosenLogProbDrop')?.value.value).toBeCloseTo(0.3, 1);

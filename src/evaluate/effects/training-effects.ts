@@ -67,7 +67,12 @@ export function trainingEffects(
   const selected = trained.find(({ name }) => name === 'selected');
   if (start === undefined) return { tests: 0, effects: [], calibration: [] };
   const values = new Map(arms.map((arm) => [arm.name, measuresOf(arm, asked)]));
-  const against = selected === undefined ? [] : ['full', 'random'].flatMap((b) => trained.filter(({ name }) => name === b).map(({ name }) => [selected.name, name] as const));
+  const against =
+    selected === undefined
+      ? []
+      : ['full', 'random'].flatMap((b) =>
+          trained.filter(({ name }) => name === b).map(({ name }) => [selected.name, name] as const),
+        );
   const compared = [...trained.map(({ name }) => [name, start.name] as const), ...against];
   const effects = compared.flatMap(([a, b]) => {
     const [left, right] = [values.get(a), values.get(b)];
@@ -93,7 +98,8 @@ function measuresOf(
   asked: ReadonlyMap<string, string>,
 ): Map<EffectMeasure, number[][]> {
   const found = new Map<EffectMeasure, number[][]>();
-  const has = (rows: readonly (readonly unknown[])[]) => rows.length > 0 && rows.every((row) => row.length > 0);
+  const has = (rows: readonly (readonly unknown[])[]) =>
+    rows.length > 0 && rows.every((row) => row.length > 0);
   if (has(answers))
     for (const measure of ANSWER_MEASURES)
       found.set(
@@ -104,7 +110,10 @@ function measuresOf(
       );
   if (has(heldOut))
     for (const [measure, of] of Object.entries(HELD_OUT_MEASURES))
-      found.set(measure as EffectMeasure, heldOut.map((own) => own.map(of)));
+      found.set(
+        measure as EffectMeasure,
+        heldOut.map((own) => own.map(of)),
+      );
   for (const [measure, rows] of found)
     if (!rows.every((row) => row.every(Number.isFinite))) found.delete(measure);
   return found;
@@ -127,7 +136,17 @@ function effectOf(
   const difference = differences.some((d) => d !== 0)
     ? pairedDifference(left, right, { seed: drawn, resamples: 1000 })
     : { value: 0, low: 0, high: 0 };
-  return { measure, a, b, aMean, bMean, difference, relative: measure === 'length' ? growth(x, y, drawn) : null, n: x.length, p };
+  return {
+    measure,
+    a,
+    b,
+    aMean,
+    bMean,
+    difference,
+    relative: measure === 'length' ? growth(x, y, drawn) : null,
+    n: x.length,
+    p,
+  };
 }
 
 /** Σ x / Σ y − 1 over prompts. */

@@ -33,9 +33,7 @@ describe('side effects of a selection', () => {
     let flagged = 0;
     for (let seed = 0; seed < 60; seed++) {
       const pairs = pairsOf(300, seed);
-      const kept = new Set(
-        new Random(seed, 'keep').shuffle(pairs.map(({ id }) => id)).slice(0, 150),
-      );
+      const kept = new Set(new Random(seed, 'keep').shuffle(pairs.map(({ id }) => id)).slice(0, 150));
       const found = selectionEffects(pairs, kept, { seed, safety: 'harms' });
       const all = [...(found?.groups ?? []), ...(found?.lengths ?? []), found?.vocabulary];
       if (all.some((effect) => effect && effect.pHolm < 0.05)) flagged++;
@@ -76,7 +74,11 @@ describe('side effects of a selection', () => {
     expect(chosen?.pHolm).toBeLessThan(1e-12);
     // Words come in twos: those of one half of the pairs are all lost.
     const twins = pairs.map((pair, i) => ({ ...pair, chosen: `term${Math.floor(i / 2)}` }));
-    const half = selectionEffects(twins, keep(twins, ({ row }) => row < 300), { seed: 3 })?.vocabulary;
+    const half = selectionEffects(
+      twins,
+      keep(twins, ({ row }) => row < 300),
+      { seed: 3 },
+    )?.vocabulary;
     expect(half).toMatchObject({ rare: 300, rareLost: 0.5 });
     // Both of a word's two pairs are dropped with probability 300/600 · 299/599.
     expect(half?.rareLostAtRandom).toBeCloseTo((0.5 * 299) / 599, 2);
@@ -85,7 +87,13 @@ describe('side effects of a selection', () => {
 
   it('says nothing where nothing was dropped, and of one pair', () => {
     const pairs = pairsOf(20, 5);
-    expect(selectionEffects(pairs, keep(pairs, () => true), { seed: 1 })).toBeNull();
+    expect(
+      selectionEffects(
+        pairs,
+        keep(pairs, () => true),
+        { seed: 1 },
+      ),
+    ).toBeNull();
     expect(selectionEffects([], new Set(), { seed: 1 })).toBeNull();
     const tiny = selectionEffects(pairs.slice(0, 2), new Set(['0']), { seed: 1 });
     expect(tiny?.groups).toEqual([]);

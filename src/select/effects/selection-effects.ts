@@ -115,8 +115,7 @@ export function selectionEffects(
     const language = guessLanguage(asked);
     if (language !== null) count('language', 'language', language, isKept);
     for (const trait of TRAITS) if (hasTrait(answer, trait)) count('trait', 'trait', trait, isKept);
-    if (safety !== null)
-      for (const tag of tagsOf(pair.meta[safety])) count('safety', safety, tag, isKept);
+    if (safety !== null) for (const tag of tagsOf(pair.meta[safety])) count('safety', safety, tag, isKept);
     columns.add(pair);
     categories.push({ meta: pair.meta, isKept });
     vocabulary.add(`${asked}\n${answer}`, isKept);
