@@ -8,6 +8,7 @@ import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
 import { addAlpacaEval } from './alpaca-eval.ts';
 import { addArenaHard } from './arena-hard.ts';
+import { addCost } from './cost.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
@@ -40,6 +41,7 @@ const outside: Outside = {
 
 addVerbs(program, outside);
 addPlan(program, outside);
+addCost(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { labelCounts } from '../difficulty/dropped.ts';
 import type { Suspicion } from '../difficulty/suspicion.ts';
 import { refusedBy } from '../pairs/check.ts';
 import { nominalShare } from '../pipeline/keep-share.ts';
 import { profileOf } from '../pipeline/outlook.ts';
+import { droppedSentences, selectionSentences } from '../report/effect-sentences.ts';
 import { outlookSentence } from '../report/outlook.ts';
 import { reportText } from '../report/text.ts';
 import type { Language } from '../report/words.ts';
@@ -10,6 +12,7 @@ import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
+import { needGates } from './gates.ts';
 import type { Outside } from './outside.ts';
 import { outcomeLine } from './plan.ts';
 import { setOut, type Way } from './way.ts';
@@ -18,6 +21,8 @@ import { setOut, type Way } from './way.ts';
 export interface Said {
   readonly data: unknown;
   readonly text: string;
+  /** Called when all has been said: throws where a gate was not passed. */
+  readonly gate?: () => void;
 }
 
 interface Verb {
@@ -79,6 +84,7 @@ export async function travel(
     if (outcome !== null) way.progress.note(outcomeLine(outcome));
     way.progress.close();
     outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
+    said.gate?.();
   } finally {
     way.progress.close();
   }
@@ -156,7 +162,7 @@ function suspicionLine({ learned, unclear, against }: Readonly<Record<Suspicion,
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept, threshold, options, auto } = await way.selected();
+  const { kept, threshold, options, auto, sideEffects } = await way.selected();
   const total = (await way.scored()).difficulties.length;
   const { direction, within } = way.config.selection;
   const { keepFraction } = options;
@@ -168,12 +174,19 @@ async function selectVerb(way: Way): Promise<Said> {
     kept: kept.length,
     dropped: total - kept.length,
     threshold,
+    effects: sideEffects.effects,
+    labels: labelCounts(sideEffects.labels),
     out: way.config.out,
   };
+  const told = [
+    ...(sideEffects.effects === null ? [] : selectionSentences(sideEffects.effects)),
+    ...droppedSentences({ counts: data.labels, between: sideEffects.labels.between }).slice(0, 2),
+  ];
   const text = [
     ...(auto === null ? [] : [autoLine(auto)]),
     `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
-    `${way.config.out}/selection: selected.jsonl, ledger.jsonl, receipt.json`,
+    ...told.map(({ en }) => en),
+    `${way.config.out}/selection: selected.jsonl, ledger.jsonl, labels.jsonl, effects.json, receipt.json`,
   ].join('\n');
   return { data, text };
 }
@@ -214,7 +227,8 @@ async function evaluateVerb(way: Way): Promise<Said> {
 
 async function reportVerb(way: Way): Promise<Said> {
   const data = await way.reported();
-  return { data, text: `${reportText(data, langOf(way))}\n\nReport: ${way.config.out}/report.html` };
+  const text = `${reportText(data, langOf(way))}\n\nReport: ${way.config.out}/report.html`;
+  return { data, text, gate: () => needGates(data, way.config.out) };
 }
 
 function langOf({ config: { language } }: Way): { readonly lang: Language } {

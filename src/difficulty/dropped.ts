@@ -121,6 +121,13 @@ export function labelDropped(
   };
 }
 
+/** How many pairs have each label. */
+export function labelCounts({ rows }: DroppedLabels): Record<DroppedLabel, number> {
+  const counts = { 'likely wrong': 0, ambiguous: 0, unstable: 0, 'too hard': 0 };
+  for (const { label } of rows) counts[label]++;
+  return counts;
+}
+
 type Facts = Pick<LabelRow, 'margin' | 'z' | 'runs' | 'runsAgainst' | 'swappedLoss' | 'outside'>;
 
 function judge(

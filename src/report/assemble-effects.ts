@@ -1,4 +1,4 @@
-import { type DroppedLabels, LABELS, type LabelRow } from '../difficulty/dropped.ts';
+import { type DroppedLabels, LABELS, type LabelRow, labelCounts } from '../difficulty/dropped.ts';
 import { gateResults } from '../evaluate/effects/gates.ts';
 import {
   type ArmBehaviour,
@@ -88,7 +88,8 @@ function changeOf(
   };
 }
 
-function droppedSummary({ between, easyLoss, rows }: DroppedLabels, runDir: string): DroppedSummary {
+function droppedSummary(labels: DroppedLabels, runDir: string): DroppedSummary {
+  const { between, easyLoss, rows } = labels;
   const of = (label: LabelRow['label']) => rows.filter((row) => row.label === label);
   const shown = LABELS.flatMap((label) => of(label).slice(0, SHOWN[label]));
   const texts = readUsable(
@@ -98,7 +99,7 @@ function droppedSummary({ between, easyLoss, rows }: DroppedLabels, runDir: stri
   return {
     between,
     easyLoss,
-    counts: Object.fromEntries(LABELS.map((label) => [label, of(label).length])) as DroppedSummary['counts'],
+    counts: labelCounts(labels),
     first: shown.map(({ id, row, label, reasons, difficulty, z, swappedLoss }) => {
       const { prompt, chosen, rejected } = texts.get(id) as PreferencePair;
       const sides = {

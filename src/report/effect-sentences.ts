@@ -203,7 +203,7 @@ export function selectionSentences(effects: SelectionEffects): Sentence[] {
 }
 
 /** How many of the dropped pairs look wrong rather than hard. */
-export function droppedSentences({ counts, between }: DroppedSummary): Sentence[] {
+export function droppedSentences({ counts, between }: Pick<DroppedSummary, 'counts' | 'between'>): Sentence[] {
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
   if (total === 0) return [];
   const wrong = counts['likely wrong'];
