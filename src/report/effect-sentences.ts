@@ -85,10 +85,16 @@ function changeSentence(effect: TrainingEffect): Sentence {
   const [own, other] = [armName(a), armName(b)];
   const [now, before] = [measured(measure, aMean), measured(measure, bMean)];
   const name = MEASURES[measure];
+  const isChange = measure === 'chosenChange' || measure === 'rejectedChange';
+  // The start model's own change is nothing by definition.
+  const values =
+    isChange && b === 'start'
+      ? { en: text.en, ja: text.ja }
+      : { en: `${now} instead of ${before} (${text.en})`, ja: `${before} → ${now}（${text.ja}）` };
   return say(
     worse > 0 ? 'warn' : worse < 0 ? 'good' : 'neutral',
-    `“${own.en}” against “${other.en}”: ${name.en} ${now} instead of ${before} (${text.en}).`,
-    `「${own.ja}」と「${other.ja}」の比較：${name.ja}は ${before} → ${now}（${text.ja}）。`,
+    `“${own.en}” against “${other.en}”: ${name.en} ${values.en}.`,
+    `「${own.ja}」と「${other.ja}」の比較：${name.ja}は ${values.ja}。`,
   );
 }
 

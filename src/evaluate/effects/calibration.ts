@@ -27,9 +27,15 @@ export interface Calibration {
  * Of margins m (after β) on held-out pairs: the probability that DPO's model of preferences gives the label. Intervals are
  * bootstrapped over pairs. ECE is biased upwards, by about √(p(1 − p) / n_b) a bin, and its interval with it: compare it
  * between arms on the same pairs, and do not read a small one as a fault.
+ * @param pairs of which pair each margin is, where several training seeds give one each: they are drawn together.
+ *
  * *Reference:* Brier 1950, Mon. Weather Rev. 78(1); Guo et al. 2017 (ICML), Eq. 3. null for no pairs.
  */
-export function calibration(margins: readonly number[], seed: number): Calibration | null {
+export function calibration(
+  margins: readonly number[],
+  seed: number,
+  pairs: readonly number[] = margins.map((_, i) => i),
+): Calibration | null {
   const n = margins.length;
   if (n === 0) return null;
   const of = margins.map((m) => {
@@ -56,9 +62,13 @@ export function calibration(margins: readonly number[], seed: number): Calibrati
     const ece = gaps.reduce((sum, gap) => sum + Math.abs(gap), 0) / total;
     return [brier / total, ece, over / total];
   };
-  const [brier, ece, overconfidence] = bootstrapStatistics(n, statistics, { seed, resamples: 1000 });
+  const [brier, ece, overconfidence] = bootstrapStatistics(n, statistics, {
+    seed,
+    resamples: 1000,
+    clusters: pairs,
+  });
   return {
-    pairs: n,
+    pairs: new Set(pairs).size,
     brier: brier as Interval,
     ece: ece ?? null,
     overconfidence: overconfidence ?? null,

@@ -87,7 +87,8 @@ export function trainingEffects(
     effects: effects.map((effect, i) => ({ ...effect, pHolm: adjusted[i] as number })),
     calibration: trained.flatMap(({ name, heldOut }) => {
       const margins = heldOut.flatMap((own) => own.map(({ margin }) => margin));
-      const found = calibration(margins, deriveSeed(seed, 'calibration', name));
+      const pairs = heldOut.flatMap((own) => own.map((_, i) => i));
+      const found = calibration(margins, deriveSeed(seed, 'calibration', name), pairs);
       return found === null ? [] : [{ arm: name, ...found }];
     }),
   };
