@@ -48,6 +48,7 @@ export function assemble(results: Results): ReportData {
     weightDecay,
     loss,
     lossAlpha,
+    lossBeta,
     anchorWeight,
   } = scored.hyper;
   const costs = mergeCosts([...scored.costs, ...trained.costs, ...evaluated.costs]);
@@ -83,6 +84,7 @@ export function assemble(results: Results): ReportData {
       beta,
       ...(loss === 'sigmoid' ? {} : { loss }),
       ...(lossAlpha === undefined ? {} : { lossAlpha }),
+      ...(lossBeta === undefined ? {} : { lossBeta }),
       ...(anchorWeight === undefined ? {} : { anchorWeight }),
       learningRate,
       batchSize,

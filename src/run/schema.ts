@@ -62,10 +62,10 @@ const training = z.strictObject({
       "Beta of DPO: how dearly leaving the reference model is paid. The value of the paper's released recipes.",
     ),
   loss: z
-    .enum(['sigmoid', 'ld-dpo', 'r-dpo', 'sampo'])
+    .enum(['sigmoid', 'ld-dpo', 'r-dpo', 'sampo', 'cdpo', 'robust', 'ipo', 'simpo'])
     .default('sigmoid')
     .describe(
-      "Preference loss of the arms and of the scoring runs; sigmoid is DPO's own, as in the paper. The others correct for the length of completions: ld-dpo (arXiv 2409.06411) weighs the tokens beyond the length that both have, r-dpo (arXiv 2403.19159) adds the difference of the lengths to the margin, sampo (arXiv 2406.10957) draws as many tokens of the longer one as the shorter has. Difficulty stays DPO's own loss.",
+      "Preference loss of the arms and of the scoring runs; sigmoid is DPO's own, as in the paper. ld-dpo, r-dpo and sampo correct for the length of completions: ld-dpo (arXiv 2409.06411) weighs the tokens beyond the length that both have, r-dpo (arXiv 2403.19159) adds the difference of the lengths to the margin, sampo (arXiv 2406.10957) draws as many tokens of the longer one as the shorter has. cdpo (label smoothing) and robust (arXiv 2403.00409) expect a share of wrong labels, ipo (arXiv 2310.12036) aims at a margin a token instead of ever more, simpo (arXiv 2405.14734) needs no reference and takes means a token. Difficulty stays DPO's own loss, with training.beta, whatever is trained with.",
     ),
   lossAlpha: z
     .number()
@@ -73,7 +73,15 @@ const training = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'Strength of the correction. ld-dpo: the weight of the tokens beyond the common length, 0 to 1, where 1 is DPO. r-dpo: what a token more counts in the margin, in nats, where 0 is DPO. null: 0.5 for ld-dpo, 0.01 for r-dpo (our choices); the other losses have none.',
+      'Strength of the correction. ld-dpo: the weight of the tokens beyond the common length, 0 to 1, where 1 is DPO. r-dpo: what a token more counts in the margin, in nats, where 0 is DPO. cdpo and robust: the share of labels that is expected to be wrong, less than 0.5, where 0 is DPO. simpo: the target margin as γ/β, in nats a token. null: 0.5 for ld-dpo, 0.01 for r-dpo, 0.1 for cdpo and robust (our choices), 0.5 for simpo (its authors’ for Llama-3); the other losses have none.',
+    ),
+  lossBeta: z
+    .number()
+    .gt(0)
+    .nullable()
+    .default(null)
+    .describe(
+      'β of simpo, which scales its rewards (mean log-probabilities a token) and is another thing than DPO’s: training.beta stays that of the difficulty and of the held-out loss. null: 2, its authors’ value. simpo also wants a small learning rate, as nothing else holds the model to where it started. The other losses take training.beta.',
     ),
   anchorWeight: z
     .number()
