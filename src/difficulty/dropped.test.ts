@@ -37,7 +37,7 @@ function label(
   ].flat();
   const evidence = new Map(Object.entries(outside).map(([id, own]) => [id, { ...nothing, ...own }]));
   const kept = new Set(learned.map(([score]) => (score as ScoreRow).id));
-  return labelDropped(scores, aggregate(scores), kept, BETA, { outside: evidence });
+  return labelDropped(scores, aggregate(scores), kept, BETA, evidence);
 }
 
 describe('labels of dropped pairs', () => {

@@ -11,7 +11,7 @@ import {
   type SelectionEffects,
   selectionEffects,
 } from '../select/effects/selection-effects.ts';
-import { lengthsOf, PAIRS_FILE, type Prepared } from './prepare.ts';
+import { PAIRS_FILE, type Prepared } from './prepare.ts';
 
 /** What a selection did to the data, and what the pairs that it dropped look like. */
 export interface SelectionSideEffects {
@@ -41,10 +41,7 @@ export function writeSideEffects(
   });
   // Held-out pairs contradict too.
   const outside = outsideEvidence(parseLines<PreferencePair>(join(runDir, PAIRS_FILE)), dropped);
-  const labels = labelDropped(scored.scores, scored.difficulties, keptIds, scored.hyper.beta, {
-    outside,
-    lengths: lengthsOf(pool),
-  });
+  const labels = labelDropped(scored.scores, scored.difficulties, keptIds, scored.hyper.beta, outside);
   const folder = join(runDir, 'selection');
   writeJsonLines(join(folder, 'labels.jsonl'), labels.rows);
   writeJson(join(folder, 'effects.json'), effects);

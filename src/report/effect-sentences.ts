@@ -209,7 +209,10 @@ export function selectionSentences(effects: SelectionEffects): Sentence[] {
 }
 
 /** How many of the dropped pairs look wrong rather than hard. */
-export function droppedSentences({ counts, between }: Pick<DroppedSummary, 'counts' | 'between'>): Sentence[] {
+export function droppedSentences({
+  counts,
+  between,
+}: Pick<DroppedSummary, 'counts' | 'between'>): Sentence[] {
   const total = Object.values(counts).reduce((sum, n) => sum + n, 0);
   if (total === 0) return [];
   const wrong = counts['likely wrong'];
@@ -236,8 +239,8 @@ export function droppedSentences({ counts, between }: Pick<DroppedSummary, 'coun
       : [
           say(
             'neutral',
-            'How far to trust this: in the lab, with a fifth of the labels wrong, 77% of the pairs that models order beyond doubt the other way were wrong, and 27% of the wrong ones were found so. Where few labels are wrong, most pairs found are right and merely contradict what the other pairs teach.',
-            '信頼度の目安：ラベルの 2 割が誤っている実験では、モデルが明らかに逆に順位付けしたペアの 77% が実際に誤りで、誤り全体の 27% が見つかりました。誤りの少ないデータでは、見つかるペアの多くは正しく、ほかのペアの傾向と食い違うだけです。',
+            'How far to trust this: in Winnow’s lab, with a fifth of the labels wrong, 80% of the pairs called so were wrong, and 26% of the wrong ones were found. Where no label was wrong, 11 to 30% of the dropped pairs were called so all the same: right ones that contradict what the other pairs teach. Reading twenty tells which it is here.',
+            '信頼度の目安：Winnow の実験では、ラベルの 2 割が誤っているとき、こう推定されたペアの 80% が実際に誤りで、誤り全体の 26% が見つかりました。誤りのないデータでも、除外ペアの 11～30% がこう推定されました（ほかのペアの傾向と食い違うだけの正しいペア）。20 件ほど読めば、どちらかが分かります。',
           ),
         ]),
     ...(between === 'seeds'

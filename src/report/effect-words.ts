@@ -128,10 +128,6 @@ export const REASON_NAMES: Readonly<Record<Reason, Both>> = {
   'swapped-easy': { en: 'easy once swapped', ja: '入れ替えると易しい' },
   'rated-against': { en: 'the data’s own ratings say the opposite', ja: 'データ自身の評点が逆' },
   conflict: { en: 'another pair says the opposite', ja: '逆のラベルのペアがある' },
-  'against-length': {
-    en: 'ordered the other way, as its lengths suggest',
-    ja: '長さの傾向どおりに逆に順位付け',
-  },
   'near-equal': { en: 'both answers are nearly the same', ja: '二つの回答がほぼ同じ' },
   'rated-equal': { en: 'both answers are rated the same', ja: '二つの回答が同点' },
   'annotators-disagree': { en: 'annotators disagree', ja: '評価者の意見が割れている' },

@@ -131,7 +131,9 @@ describe('the loss of a pair, by hand', () => {
     const slope = -2 / (1 + Math.exp(-1));
     expect(found.chosen).toBeCloseTo(slope / 4, 12);
     expect(found.rejected).toBeCloseTo(-slope / 2, 12);
-    expect(pairLoss({ name: 'simpo' }, 9)(pair, 0, [chosen, rejected], { chosen: 1, rejected: 2 })).toEqual(found);
+    expect(pairLoss({ name: 'simpo' }, 9)(pair, 0, [chosen, rejected], { chosen: 1, rejected: 2 })).toEqual(
+      found,
+    );
     expect(of({ name: 'simpo', beta: 4, alpha: 0 }).loss).toBeCloseTo(Math.LN2, 12);
   });
   it('the anchor adds the mean negative log-likelihood of all chosen tokens: 7 / 4', () => {

@@ -74,11 +74,8 @@ export function pairLoss(
       refChosen: weighted(reference.chosen, reference.tokens?.chosen, chosenWeights),
       refRejected: weighted(reference.rejected, reference.tokens?.rejected, rejectedWeights),
     };
-    const counted = perToken
-      ? perTokens(sums, lengths, referenceFree !== undefined)
-      : sums;
-    const margin =
-      implicitMargin(counted, beta) + (rule.offset?.(...lengths, alpha) ?? 0) - target;
+    const counted = perToken ? perTokens(sums, lengths, referenceFree !== undefined) : sums;
+    const margin = implicitMargin(counted, beta) + (rule.offset?.(...lengths, alpha) ?? 0) - target;
     const { loss, slope: slopeOfMargin } = objective(margin, alpha, beta);
     const slope = beta * slopeOfMargin;
     const anchor = anchorWeight / lengths[0];

@@ -17,6 +17,8 @@ import {
  */
 export function trlFiles({ config, hyper, pairs, dataFile, as }: TrainerInput): TrainerFiles {
   const anchor = hyper.anchorWeight ?? 0;
+  // TRL knows cDPO as its own loss with smoothed labels.
+  const lossType = hyper.loss === 'robust' || hyper.loss === 'ipo' ? hyper.loss : 'sigmoid';
   const values = {
     model_name_or_path: modelOf(config),
     ...(config.revision === 'main' ? {} : { model_revision: config.revision }),
