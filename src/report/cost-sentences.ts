@@ -26,7 +26,8 @@ export function costSentences(cost: CostSheet & { readonly money: Money | null }
 function moneySentences(money: Money | null): Sentence[] {
   if (money === null) return [];
   const { currency } = money;
-  const show = (value: number | null) => (value === null ? '–' : `${fixed(value, 2)} ${currency}`);
+  const show = (value: number | null) =>
+    value === null ? '–' : `${fixed(value, value !== 0 && Math.abs(value) < 0.1 ? 4 : 2)} ${currency}`;
   const after = (value: number | null) => (value === null ? '–' : fixed(value, 1));
   return [
     say(

@@ -23,16 +23,16 @@ export function renderReport(data: ReportData, language: ShownFirst = 'auto'): s
   };
   const main = html`${verdictSection(data, judged)}
 <section>
+<h2>${word('reliability')}</h2>
+${findings(judged.reliability)}
+<div class="charts">${drawn.filter((chart) => scatter.includes(chart.id)).map(figure)}</div>
+</section>
+<section>
 <h2>${word('arms')}</h2>
 ${armsTable(data)}
 <div class="charts">${drawn.filter((chart) => !scatter.includes(chart.id)).map(figure)}</div>
 </section>
 ${panels(data)}
-<section>
-<h2>${word('reliability')}</h2>
-${findings(judged.reliability)}
-<div class="charts">${drawn.filter((chart) => scatter.includes(chart.id)).map(figure)}</div>
-</section>
 ${differences(data.comparisons)}
 ${conditions(data)}`;
   return page(frame, main);
