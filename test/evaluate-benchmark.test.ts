@@ -81,7 +81,7 @@ function ownFiles() {
 }
 
 const evaluation = (name: string): BenchmarkData =>
-  JSON.parse(readFileSync(join(root, 'run/benchmarks', name, 'evaluation.json'), 'utf8'));
+  JSON.parse(readFileSync(join(root, 'run/benchmarks', name, 'judge-1', 'evaluation.json'), 'utf8'));
 
 /** Every file below a folder, as text. */
 function allTexts(folder: string): string {
@@ -123,7 +123,7 @@ describe('evaluate --benchmark', () => {
       9,
     );
     // The page draws the same, in both languages, and the key is nowhere.
-    const page = readFileSync(join(root, 'run/benchmarks/own/evaluation.html'), 'utf8');
+    const page = readFileSync(join(root, 'run/benchmarks/own/judge-1/evaluation.html'), 'utf8');
     expect(page).toContain('75.0%');
     expect(page).toContain('勝率');
     expect(allTexts(root) + done.stdout + done.stderr).not.toContain(KEY);
@@ -207,7 +207,7 @@ describe('evaluate --benchmark', () => {
     expect([done.code, done.stderr]).toEqual([0, expect.stringContaining('CC BY-NC 4.0')]);
     const { published, judge: by }: BenchmarkData = JSON.parse(done.stdout);
     expect(by.official).toBe(false);
-    const file = join(root, 'run/benchmarks/alpaca-eval/annotations-long.json');
+    const file = join(root, 'run/benchmarks/alpaca-eval/judge-1/annotations-long.json');
     const verb = await winnow('alpaca-eval', '--annotations', file, '--json');
     expect(JSON.parse(verb.stdout).models).toEqual(published?.models);
 
@@ -216,7 +216,7 @@ describe('evaluate --benchmark', () => {
       ...['--judge', 'judge-1', '--json'],
     );
     const data: BenchmarkData = JSON.parse(arena.stdout);
-    const judgments = join(root, 'run/benchmarks/arena-hard/judgments-long.jsonl');
+    const judgments = join(root, 'run/benchmarks/arena-hard/judge-1/judgments-long.jsonl');
     const again = await winnow(
       'arena-hard',
       '--judgments',
@@ -253,7 +253,7 @@ describe('evaluate --benchmark', () => {
     const data: BenchmarkData = JSON.parse(done.stdout);
     expect(data.grades?.models[0]).toMatchObject({ model: 'one', ratings: 4, turns: [7, 7] });
     expect(data.grades?.models[0]?.mean?.value).toBeCloseTo(7, 12);
-    const file = join(root, 'run/benchmarks/mt-bench/judgments-one.jsonl');
+    const file = join(root, 'run/benchmarks/mt-bench/judge-1/judgments-one.jsonl');
     const verb = await winnow('mt-bench', '--judgments', file, '--json');
     expect(JSON.parse(verb.stdout).models).toEqual(data.published?.models);
   }, 60_000);

@@ -69,6 +69,9 @@ describe('an export', () => {
     const first = await exportRun({ run: messagesRun, to, as: 'parquet' });
     const before = bytesOf(first);
     writeFileSync(join(to, 'left-over'), 'x');
+    // What a killed export leaves.
+    mkdirSync(join(`${to}.partial`, 'data'), { recursive: true });
+    writeFileSync(join(`${to}.partial`, 'data', 'half'), 'x');
     const second = await exportRun({ run: messagesRun, to, as: 'parquet' });
     expect(bytesOf(second)).toEqual(before);
     expect(readdirSync(join(to, '..'))).toEqual(['folder']);

@@ -54,12 +54,12 @@ describe('winnow scores compare', () => {
       ),
     );
     for (const [file, columns] of [
-      [raw, ['loss_step00_seed41', 'loss_step01_seed41']],
-      [zipped, ['learning_order']],
-      [bare, ['loss']],
-      [lines, ['score']],
-      [scores, ['loss']],
-      [dir, ['difficulty']],
+      [raw, 'mean of 2 columns'],
+      [zipped, 'learning_order'],
+      [bare, 'second column'],
+      [lines, 'difficulty'],
+      [scores, 'mean of 2 losses'],
+      [dir, 'difficulty'],
     ] as const) {
       const found = await compare(own, file);
       expect(found).toMatchObject({
@@ -68,11 +68,11 @@ describe('winnow scores compare', () => {
         easyAgreement: 1,
         difficultAgreement: 1,
       });
-      expect(found.files[1].columns).toEqual(columns);
+      expect(found.b.from).toBe(columns);
     }
     const { stdout } = await winnowOk(['scores', 'compare', own, raw, '--at', '0.25,0.5']);
-    expect(stdout).toMatch(/Spearman correlation of the ranks +1\.000/);
-    expect(stdout).toMatch(/of what A calls easy, easy by B too +100\.0%/);
+    expect(stdout).toMatch(/Spearman 1\.000/);
+    expect(stdout).toMatch(/Easy in A, easy in B too: 100\.0%/);
     expect(stdout).not.toMatch(/NaN|undefined|null/);
   });
 
@@ -85,43 +85,40 @@ describe('winnow scores compare', () => {
     ]);
     const ended = await winnow(['scores', 'compare', single, twice]);
     expect([ended.code, ended.stdout]).toEqual([2, '']);
-    expect(ended.stderr).toMatch(/twice\.csv, row 2: the id stands twice.*row 0 has it too.*--average/s);
+    expect(ended.stderr).toMatch(/twice\.csv, line 4: an id occurs twice.*--average/s);
     expect(await compare(single, twice, '--average')).toMatchObject({
       n: 2,
-      shareBelowLn2: [0, 0],
+      shareBelowLn2: { a: 0, b: 0 },
       easyAgreement: 1,
     });
   });
 
   it('columns may be named', async () => {
-    const odd = at('odd.csv');
-    writeFileSync(
-      odd,
-      `key,easy,hard\n${rows.map(({ id, difficulty }) => `${id},${-difficulty},${difficulty}`).join('\n')}`,
+    const odd = text(
+      'odd.csv',
+      `id,easy_x,hard_x,hard_y\n${rows.map(({ id, difficulty }) => `${id},${-difficulty},${difficulty},${difficulty}`).join('\n')}`,
     );
-    expect(await compare(odd, odd, '--id', 'key', '--column', 'hard')).toMatchObject({
-      n: 12,
-      easyAgreement: 1,
-    });
-    const ended = await winnow(['scores', 'compare', odd, odd, '--id', 'key', '--column', 'none']);
-    expect(ended.stderr).toMatch(/no column of scores.*"key","easy","hard"/s);
+    const found = await compare(odd, odd, '--columns-a', 'hard_*', '--columns-b', 'hard_y');
+    expect(found).toMatchObject({ n: 12, easyAgreement: 1, a: { from: 'mean of 2 columns' } });
+    const ended = await winnow(['scores', 'compare', odd, odd, '--columns-a', 'none']);
+    expect(ended.stderr).toMatch(/no column of the file has this name/);
     expect(ended.code).toBe(2);
   });
 
   it.each([
     ['a file that is not there', () => [own, at('nowhere.csv')], /nowhere\.csv/],
-    ['an empty file', () => [own, text('empty.csv', 'id,loss\n')], /empty\.csv.*no row/s],
+    ['an empty file', () => [own, text('empty.csv', 'id,loss\n')], /empty\.csv.*no score/s],
     [
       'no score',
       () => [own, text('nan.csv', 'id,loss\np0,1\np1,nan\n')],
-      /nan\.csv, row 1: loss is no finite number.*"nan"/s,
+      /nan\.csv, line 3: a score is not a finite number.*"nan"/s,
     ],
     [
       'an infinite one',
       () => [own, writeRows(at('inf.jsonl'), [{ id: 'p0', difficulty: null }])],
-      /inf\.jsonl, row 0/,
+      /inf\.jsonl, line 1/,
     ],
-    ['no id', () => [own, writeRows(at('noid.jsonl'), [{ difficulty: 1 }])], /no column of ids/],
+    ['no id', () => [own, writeRows(at('noid.jsonl'), [{ difficulty: 1 }])], /not a file of scores/],
     [
       'other pairs',
       () => [own, writeRows(at('others.jsonl'), [{ id: 'q', difficulty: 1 }])],
@@ -164,8 +161,8 @@ describe('winnow scores compare', () => {
       const half = await compare(order('0.5b'), order('14b'));
       expect(half.spearman).toBeCloseTo(0.701, 3);
       expect(half.jaccardEasiest).toBeCloseTo(0.632, 3);
-      expect(half.shareBelowLn2[0]).toBeCloseTo(0.688, 3);
-      expect(half.shareBelowLn2[1]).toBeCloseTo(0.745, 3);
+      expect(half.shareBelowLn2.a).toBeCloseTo(0.688, 3);
+      expect(half.shareBelowLn2.b).toBeCloseTo(0.745, 3);
     },
   );
 });

@@ -8,6 +8,7 @@ import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
 import { addAlpacaEval } from './alpaca-eval.ts';
 import { addArenaHard } from './arena-hard.ts';
+import { addCheck } from './check.ts';
 import { addCost } from './cost.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
@@ -39,6 +40,7 @@ const outside: Outside = {
   signal: interruption.signal,
 };
 
+addCheck(program, outside);
 addVerbs(program, outside);
 addPlan(program, outside);
 addCost(program, outside);

@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
 import { labelCounts } from '../difficulty/dropped.ts';
+import { SCORERS } from '../difficulty/scorers.ts';
 import type { Suspicion } from '../difficulty/suspicion.ts';
-import { refusedBy } from '../pairs/check.ts';
 import { nominalShare } from '../pipeline/keep-share.ts';
 import { profileOf } from '../pipeline/outlook.ts';
+import { firstOf, isTuned } from '../pipeline/score.ts';
 import { droppedSentences, selectionSentences } from '../report/effect-sentences.ts';
 import { outlookSentence } from '../report/outlook.ts';
 import { reportText } from '../report/text.ts';
 import type { Language } from '../report/words.ts';
 import type { Config } from '../run/config.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
+import { selectedBy } from '../select/ledger.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
 import { needGates } from './gates.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
@@ -33,11 +35,10 @@ interface Verb {
 
 const VERBS: readonly Verb[] = [
   {
-    name: 'check',
-    text: 'read and check the pairs under the model’s tokenizer; say what is refused and why',
-    work: check,
+    name: 'score',
+    text: 'measure every pair’s difficulty: by cross-fitted scoring runs, or as difficulty.scorer says',
+    work: scoreVerb,
   },
-  { name: 'score', text: 'measure every pair’s difficulty by cross-fitted scoring runs', work: scoreVerb },
   {
     name: 'select',
     text: 'choose the pairs to train on; write the ledger and the receipt',
@@ -87,71 +88,49 @@ export async function travel(
     said.gate?.();
   } finally {
     way.progress.close();
+    await way.close();
   }
 }
 
-async function check(way: Way): Promise<Said> {
-  const { read, refused, pool, heldOut, promptsCut, source, notes } = await way.prepared();
-  const counts = refusedBy(refused);
-  const used = pool.length + heldOut.length;
-  const data = {
-    source,
-    read,
-    used,
-    refused: refused.length,
-    pool: pool.length,
-    heldOut: heldOut.length,
-    refusedBy: counts,
-    promptsCut,
-    notes,
-    refusedRows: refused,
-  };
-  const shown = refused
-    .slice(0, 20)
-    .map(
-      ({ row, place, cause, message, remedy }) =>
-        `  row ${row}${place === undefined ? '' : ` (${place.file}, row ${place.row})`}: ${cause}: ${message}. ${remedy}`,
-    );
-  const text = [
-    `${source.file} (${source.format}): ${read} rows read, ${used} can be used (${pool.length} to learn from, ${heldOut.length} held out), ${refused.length} refused`,
-    ...Object.entries(counts).map(([cause, n]) => `  ${n} ${cause}`),
-    `${promptsCut} prompts are cut at their start to fit`,
-    ...notes,
-    ...(shown.length > 0 ? ['Refused:', ...shown] : []),
-    ...(refused.length > shown.length
-      ? [`  … and ${refused.length - shown.length} more: ${way.config.out}/refused.jsonl`]
-      : []),
-  ].join('\n');
-  return { data, text };
-}
-
 async function scoreVerb(way: Way): Promise<Said> {
-  const { reliability, difficulties, hyper, learningRates } = await way.scored();
+  const prepared = await way.prepared();
+  const scored = await way.scored();
+  const { reliability, difficulties } = scored;
   const { agreement: _, ...reliable } = reliability;
+  const { scorer } = way.config.difficulty;
+  const isLoss = scorer === 'validation-loss';
+  const { unit } = SCORERS[scorer];
   const sorted = difficulties.map(({ difficulty }) => difficulty).sort((a, b) => a - b);
   const at = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number;
   const shareBelowLn2 = sorted.filter((difficulty) => difficulty < Math.LN2).length / sorted.length;
-  const profile = profileOf(await way.prepared(), await way.scored());
+  const profile = isLoss ? profileOf(prepared, scored) : null;
   const outlook = await way.outlook();
+  const tuned = isTuned(scored) ? scored : null;
   const data = {
+    ...(isLoss ? {} : { scorer, first: firstOf(way.config) }),
     reliability: reliable,
     pairs: difficulties.length,
-    shareBelowLn2,
+    ...(isLoss ? { shareBelowLn2 } : {}),
     profile,
     outlook,
     quantiles: [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1].map(at),
-    hyper,
-    learningRates,
+    hyper: tuned?.hyper ?? null,
+    learningRates: tuned?.learningRates ?? null,
     out: way.config.out,
   };
+  const files = [...(tuned === null ? [] : ['scores.jsonl']), 'difficulty.jsonl', 'reliability.json'];
+  const named = isLoss ? 'nats' : [scorer, `${firstOf(way.config)} first`, unit].filter(Boolean).join(', ');
+  const below = isLoss ? `; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2` : '';
   const text = [
-    `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${nominalShare(way.config)})`,
-    `${difficulties.length} pairs scored; difficulty (nats): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}; ${(100 * shareBelowLn2).toFixed(1)} % below ln 2`,
-    ...(profile.suspicions === null ? [] : [suspicionLine(profile.suspicions)]),
-    outlookSentence(outlook).en,
-    `learning rate ${hyper.learningRate}, batch ${hyper.batchSize}`,
-    `${way.config.out}: scores.jsonl, difficulty.jsonl, reliability.json`,
+    reliable.between === null
+      ? 'Reliability: nothing was measured twice'
+      : `Reliability (between ${reliable.between}): Spearman ${number(reliable.spearman)}, overlap of the kept sets ${number(reliable.overlap)} (by chance ${fixedShare(nominalShare(prepared))})`,
+    `${difficulties.length} pairs scored; difficulty (${named}): lowest ${at(0).toFixed(4)}, median ${at(0.5).toFixed(4)}, highest ${at(1).toFixed(4)}${below}`,
+    ...(profile === null || profile.suspicions === null ? [] : [suspicionLine(profile.suspicions)]),
+    ...(outlook === null ? [] : [outlookSentence(outlook).en]),
+    ...(tuned === null ? [] : [`learning rate ${tuned.hyper.learningRate}, batch ${tuned.hyper.batchSize}`]),
+    `${way.config.out}: ${files.join(', ')}`,
   ].join('\n');
   return { data, text };
 }
@@ -162,31 +141,44 @@ function suspicionLine({ learned, unclear, against }: Readonly<Record<Suspicion,
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept, threshold, options, auto, sideEffects } = await way.selected();
+  const { kept, threshold, options, auto, spent, sideEffects } = await way.selected();
   const total = (await way.scored()).difficulties.length;
   const { direction, within } = way.config.selection;
-  const { keepFraction } = options;
+  const { keepFraction, band, budget } = options;
+  const { unit } = SCORERS[way.config.difficulty.scorer];
   const data = {
     keepFraction,
     direction,
+    ...(band === undefined ? {} : { band }),
+    ...(budget === undefined ? {} : { budget: { ...budget, spent } }),
     ...(auto === null ? {} : { auto }),
     ...(within === 'none' ? {} : { within }),
     kept: kept.length,
     dropped: total - kept.length,
     threshold,
     effects: sideEffects.effects,
-    labels: labelCounts(sideEffects.labels),
+    labels: sideEffects.labels === null ? null : labelCounts(sideEffects.labels),
     out: way.config.out,
   };
   const told = [
     ...(sideEffects.effects === null ? [] : selectionSentences(sideEffects.effects)),
-    ...droppedSentences({ counts: data.labels, between: sideEffects.labels.between }).slice(0, 2),
+    ...(sideEffects.labels === null
+      ? []
+      : droppedSentences({
+          counts: labelCounts(sideEffects.labels),
+          between: sideEffects.labels.between,
+        }).slice(0, 2)),
   ];
+  const share = [
+    ...(band === undefined && budget === undefined ? [] : [selectedBy(options)]),
+    ...(spent === null || budget?.unit === 'pairs' ? [] : [`${Number(spent.toPrecision(6))} spent`]),
+    `keep fraction ${Number(keepFraction.toFixed(4))}`,
+  ].join(', ');
   const text = [
     ...(auto === null ? [] : [autoLine(auto)]),
-    `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, keep fraction ${keepFraction}; difficulty up to ${threshold.toFixed(4)} nats)`,
+    `${kept.length} of ${total} pairs kept (${direction}${within === 'none' ? '' : `, the same share within ${within}`}, ${share}; difficulty up to ${threshold.toFixed(4)}${unit === '' ? '' : ` ${unit}`})`,
     ...told.map(({ en }) => en),
-    `${way.config.out}/selection: selected.jsonl, ledger.jsonl, labels.jsonl, effects.json, receipt.json`,
+    `${way.config.out}/selection: selected.jsonl, ledger.jsonl, ${data.labels === null ? '' : 'labels.jsonl, '}effects.json, receipt.json`,
   ].join('\n');
   return { data, text };
 }
@@ -233,6 +225,10 @@ async function reportVerb(way: Way): Promise<Said> {
 
 function langOf({ config: { language } }: Way): { readonly lang: Language } {
   return { lang: language === 'ja' ? 'ja' : 'en' };
+}
+
+function fixedShare(share: number): number {
+  return Number(share.toFixed(3));
 }
 
 function number(value: number | null): string {

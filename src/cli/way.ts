@@ -3,22 +3,26 @@ import { writeFileAtomic } from '../base/files.ts';
 import { writeJson } from '../base/json.ts';
 import { PACKAGE_DIR } from '../base/package-dir.ts';
 import type { Outlook } from '../difficulty/outlook.ts';
+import { SCORERS } from '../difficulty/scorers.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
 import { type HubOptions, hubSnapshot } from '../model/hub.ts';
 import type { StageContext, StageCost } from '../pipeline/execute.ts';
-import { outlookOf, profileOf } from '../pipeline/outlook.ts';
+import { outlookFor } from '../pipeline/outlook.ts';
 import { makePlan, type Outcome, type Plan, planOutcome, planState } from '../pipeline/plan.ts';
 import { type Prepared, prepare } from '../pipeline/prepare.ts';
 import {
   type Evaluated,
   evaluate,
+  isTuned,
+  measure,
   type Scored,
+  type ScoredPairs,
   type Selected,
-  score,
   select,
   type Trained,
   train,
+  tune,
 } from '../pipeline/stages.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { assemble } from '../report/assemble.ts';
@@ -26,6 +30,7 @@ import type { ReportData } from '../report/data.ts';
 import { outlookSentence } from '../report/outlook.ts';
 import type { Config } from '../run/config.ts';
 import { openRun } from '../run/folder.ts';
+import { type OpenedJudge, openRunJudge } from './judge-run.ts';
 import { saveConfig } from './options.ts';
 import { planLines } from './plan.ts';
 import { createProgress, type Progress, type Stage } from './progress.ts';
@@ -40,14 +45,18 @@ export interface Way {
   planned(): Promise<Plan>;
   /** The plan held against what has run; null where nothing was planned or nothing had to run. */
   outcome(): Outcome | null;
-  scored(): Promise<Scored>;
-  /** What is likely of leaving out the hardest pairs, from what scoring found. */
-  outlook(): Promise<Outlook>;
+  scored(): Promise<ScoredPairs>;
+  /** With what trainings need, which a scorer that trains nothing leaves for later. */
+  tuned(): Promise<Scored>;
+  /** What is likely of leaving out the hardest pairs, from what scoring found; null of another scorer than the loss. */
+  outlook(): Promise<Outlook | null>;
   selected(): Promise<Selected>;
   trained(): Promise<Trained>;
   evaluated(): Promise<Evaluated>;
   /** Writes `report.json` and `report.html` and gives the numbers. */
   reported(): Promise<ReportData>;
+  /** Lets go of what was opened. */
+  close(): Promise<void>;
 }
 
 export interface WayOptions {
@@ -61,7 +70,10 @@ export interface WayOptions {
 export function setOut(config: Config, options: WayOptions): Way {
   openRun(config.out, { create: true, version: VERSION, command: options.command });
   const progress = createProgress({ quiet: options.quiet });
-  const context = { ...stageContext(config.out, progress, options.signal), judge: judgeOf(config) };
+  const context: StageContext = {
+    ...stageContext(config.out, progress, options.signal),
+    judge: judgeOf(config),
+  };
   const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
     let result: Promise<T> | undefined;
     return () => {
@@ -69,6 +81,12 @@ export function setOut(config: Config, options: WayOptions): Way {
       return result;
     };
   };
+  let llm: OpenedJudge | null = null;
+  /** The context with the language model that judges, if there is one; a fault of it is told before any work. */
+  const judging = once(async (): Promise<StageContext> => {
+    llm = await openRunJudge(config);
+    return llm === null ? context : { ...context, llm: { judge: llm.judge, note: progress.note } };
+  });
   const prepared = once(async () => {
     const { signal } = options;
     const reward = { ...hubTalk(progress, 'Downloading the reward model'), signal };
@@ -83,7 +101,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     saveConfig({ ...config, revision, evaluation });
     return found;
   });
-  const planned = once(async () => makePlan(await prepared(), context));
+  const planned = once(async () => makePlan(await prepared(), await judging()));
   /** What was planned for, if anything was, and what has run of it. */
   let plan: Plan | null = null;
   const costs: StageCost[] = [];
@@ -94,33 +112,48 @@ export function setOut(config: Config, options: WayOptions): Way {
     costs.push(...done.costs);
     return done;
   };
+  const forecast = async () => {
+    const state = options.quiet || plan !== null ? 'unmeasured' : planState(await prepared(), config.out);
+    if (state === 'unmeasured') return;
+    plan = await planned();
+    for (const line of planLines(plan, state === 'begun')) progress.note(line);
+  };
+  const { needs } = SCORERS[config.difficulty.scorer];
   const scored = once(async () => {
-    const state = options.quiet ? 'unmeasured' : planState(await prepared(), config.out);
-    if (state !== 'unmeasured') {
-      plan = await planned();
-      for (const line of planLines(plan, state === 'begun')) progress.note(line);
-    }
-    return counted(score(await prepared(), context));
+    // What takes no pass of the model takes no time to foretell.
+    if (needs !== 'nothing') await forecast();
+    return counted(measure(await prepared(), await judging()));
   });
-  const expected = once(async () => outlookOf(profileOf(await prepared(), await scored())));
-  const selected = once(async () => counted(select(await prepared(), await scored(), context)));
+  const tuned = once(async () => {
+    const before = await scored();
+    if (isTuned(before)) return before;
+    if (needs === 'nothing') await forecast();
+    const after = await tune(await prepared(), before, await judging());
+    costs.push(...after.costs.slice(before.costs.length));
+    return after;
+  });
+  const expected = once(async () => outlookFor(await prepared(), await scored()));
+  const selected = once(async () => counted(select(await prepared(), await scored(), await judging())));
   const trained = once(async () => {
     const chosen = await selected();
-    if (config.selection.direction === 'easiest') progress.note(outlookSentence(await expected()).en);
-    return counted(train(await prepared(), await scored(), chosen, context));
+    const ready = await tuned();
+    const likely = config.selection.direction === 'easiest' ? await expected() : null;
+    if (likely !== null) progress.note(outlookSentence(likely).en);
+    return counted(train(await prepared(), ready, chosen, context));
   });
   const evaluated = once(async () =>
-    counted(evaluate(await prepared(), await scored(), await trained(), context)),
+    counted(evaluate(await prepared(), await tuned(), await trained(), await judging())),
   );
   const reported = once(async () => {
     const data = assemble({
       runDir: config.out,
       evaluated: await evaluated(),
       prepared: await prepared(),
-      scored: await scored(),
+      scored: await tuned(),
       selected: await selected(),
       trained: await trained(),
       judge: context.judge,
+      ...(config.llmJudge.model === null ? {} : { llmJudge: config.llmJudge.model }),
       command: options.command,
     });
     // Charts take longer to load than all else together: not every verb and every worker should wait for them.
@@ -138,11 +171,13 @@ export function setOut(config: Config, options: WayOptions): Way {
     planned,
     outcome,
     scored,
+    tuned,
     outlook: expected,
     selected,
     trained,
     evaluated,
     reported,
+    close: async () => llm?.client.close(),
   };
 }
 

@@ -32,6 +32,11 @@ export function aggregate(scores: readonly ScoreRow[]): DifficultyRow[] {
       };
     })
     .sort((a, b) => a.row - b.row);
+  return ranked(unranked);
+}
+
+/** With ranks: 1 is the easiest, equal difficulties in the order of the input. */
+export function ranked(unranked: readonly Omit<DifficultyRow, 'rank'>[]): DifficultyRow[] {
   const ranks = new Map(
     [...unranked]
       .sort((a, b) => a.difficulty - b.difficulty || a.row - b.row)

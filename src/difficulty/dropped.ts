@@ -29,6 +29,7 @@ export interface LabelRow {
   readonly row: number;
   readonly label: DroppedLabel;
   readonly reasons: readonly Reason[];
+  /** Mean held-out DPO loss, nats, whatever the run's difficulty is. */
   readonly difficulty: number;
   /** Mean margin over the runs, nats, and in units of its standard error. */
   readonly margin: number;

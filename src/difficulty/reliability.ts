@@ -8,9 +8,10 @@ import { marginOf, type ScoreRow } from './scores.ts';
 export interface Reliability {
   /**
    * What was measured twice: the whole scoring (seeds); the loss at two halves of the checkpoints; or the margin
-   * over the even and the odd tokens of the completions. The last two share one training, so they say less.
+   * over the even and the odd tokens of the completions. The last two share one training, so they say less. null:
+   * nothing was measured twice.
    */
-  readonly between: 'seeds' | 'checkpoints' | 'token-halves';
+  readonly between: 'seeds' | 'checkpoints' | 'token-halves' | null;
   /** Mean rank correlation over the pairs of measurements; null where a measurement is constant. */
   readonly spearman: number | null;
   /** Mean share of the pairs kept by one measurement that the other keeps too. By chance: the keep fraction. */
@@ -22,13 +23,18 @@ export interface Reliability {
 export interface ReliabilityOptions {
   readonly beta: number;
   readonly keepFraction: number;
+  /** Difficulty from a margin, for halves of it; default: the DPO loss. */
+  readonly ofMargin?: (margin: number) => number;
   /** What a selection keeps of ids that are given from easy to hard, of which it keeps `count`; default: the first. */
   readonly kept?: (order: readonly string[], count: number) => ReadonlySet<string>;
 }
 
+/** Of a difficulty that is measured once, such as a length. */
+export const NO_RELIABILITY: Reliability = { between: null, spearman: null, overlap: null, agreement: [] };
+
 /** Agreement between the seeds of a cross-fit, or between halves of its evidence where there is one seed. */
 export function reliability(scores: readonly ScoreRow[], options: ReliabilityOptions): Reliability {
-  const { between, measurements } = measure(scores, options.beta);
+  const { between, measurements } = measure(scores, options);
   const ids = [...new Map([...scores].sort((a, b) => a.row - b.row).map(({ id }) => [id, id])).keys()];
   const columns = measurements.map((measurement) => ids.map((id) => measurement.get(id) as number));
   const kept = columns.map((column) => keptIds(ids, column, options));
@@ -51,7 +57,7 @@ type Measurement = ReadonlyMap<string, number>;
 
 function measure(
   scores: readonly ScoreRow[],
-  beta: number,
+  { beta, ofMargin = dpoLoss }: ReliabilityOptions,
 ): { between: Reliability['between']; measurements: Measurement[] } {
   const group = (keep: (score: ScoreRow) => boolean) => meanBy(scores.filter(keep), (score) => score.id);
   const seeds = [...new Set(scores.map((score) => score.seed))];
@@ -65,7 +71,7 @@ function measure(
     };
   // Twice the half's margin stands for the whole, so that the losses are on one scale.
   const half = (margin: (score: ScoreRow) => number) =>
-    new Map(scores.map((score) => [score.id, dpoLoss(2 * beta * margin(score))]));
+    new Map(scores.map((score) => [score.id, ofMargin(2 * beta * margin(score))]));
   return {
     between: 'token-halves',
     measurements: [

@@ -1,169 +1,238 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { csvParseRows, tsvParseRows } from 'd3-dsv';
+import { csvParseRows } from 'd3-dsv';
 import { inputError } from '../base/errors.ts';
-import { decodeUtf8, readUnzipped } from '../base/json.ts';
-import { readRows } from '../pairs/rows.ts';
+import { decodeUtf8, readJsonLines, readUnzipped } from '../base/json.ts';
 
-/** Difficulties by id, from a file. */
+/** Scores of pairs as a file has them: whoever made them, low is easy. */
 export interface ScoreFile {
+  /** As it was named. */
   readonly file: string;
-  /** The columns that were averaged. */
-  readonly columns: readonly string[];
-  /** In the order of the file; lower is easier. */
+  /** What was read of it, such as `learning_order` or `mean of 15 columns`. */
+  readonly from: string;
+  /** By id, in the order of the file. */
   readonly scores: ReadonlyMap<string, number>;
+  /** By row of the input that they were made from, where the file tells it. */
+  readonly byRow: ReadonlyMap<number, number>;
 }
 
-export interface ScoreColumns {
-  /** Name of the column of ids. Default: the first of `IDS` that there is. */
-  readonly id?: string;
-  /** Names of the columns of scores, which are averaged. Default: the first of `SCORES` that there is, else all raw losses. */
-  readonly scores?: readonly string[];
+export interface ScoreFileOptions {
+  /** Columns of a CSV file to average, with * for any characters; default: `learning_order`, or else all raw columns. */
+  readonly columns?: string;
   /** Rows of one id are averaged, not refused: for ids of prompts that several pairs share. Default false. */
   readonly average?: boolean;
 }
 
-const IDS = ['id', 'prompt_id', 'pair_id', 'row'];
-const SCORES = ['difficulty', 'learning_order', 'loss', 'score'];
-/** `loss_step00_seed41` and the like, as the paper's released code writes them. */
-const RAW = /^(loss|vl|validation_loss)[_-]/i;
-
-const NEED =
-  'a run folder, difficulty.jsonl, scores.jsonl, or CSV or JSON Lines with a column of ids (id, prompt_id) and one of scores (difficulty, learning_order) or raw losses (loss_…) to be averaged';
-
-interface Where {
-  readonly file: string;
-  readonly row: number;
-}
+/** Names of a table's id, first found first. */
+const ID_COLUMNS = ['id', 'prompt_id', 'pair_id'];
+/** Names of a score that is one already, first found first. */
+const SCORE_COLUMNS = ['learning_order', 'difficulty', 'score'];
+/** A measurement that scores are averages of, as the released code names them: `loss_step00_seed41`. */
+const RAW_COLUMN = /^loss(_|$)/;
 
 /**
- * Reads difficulties: Winnow's own (a run folder, `difficulty.jsonl`, `scores.jsonl`, whose lines of one pair are
- * averaged), JSON or JSON Lines, or CSV or TSV with a header; without one, of two columns, an id and a number. Gzipped
- * or not.
+ * Scores of a run folder (its `difficulty.jsonl`), of `difficulty.jsonl` or `scores.jsonl` (losses averaged), or of a
+ * CSV file with `prompt_id` or `id` and one of `learning_order`, `difficulty`, `score` or raw columns that are averaged
+ * (`loss_step00_seed41`, …); a CSV file of two columns needs no header. gzip is known by its bytes, whatever the name.
  *
- * @throws inputError with file and row for an id that stands twice, a score that is no finite number, a missing column;
- * for a file without a row.
+ * @throws inputError `not-scores`, `duplicate-id`, `bad-score`, `no-scores`, and those of reading files.
  */
-export async function readScoreFile(path: string, columns: ScoreColumns = {}): Promise<ScoreFile> {
-  const file = ownFile(path);
-  const table = /\.(csv|tsv|txt)(\.gz)?$/i.test(file) ? await readTable(file) : await readObjects(file);
-  const id = pick(file, table.header, columns.id === undefined ? IDS : [columns.id], 'ids');
-  const names = scoreColumns(file, table.header, columns.scores);
-  // Several lines of a pair are Winnow's own scores: one for each seed and checkpoint.
-  const isOwn = ['seed', 'checkpoint', 'part'].every((name) => table.header.includes(name));
-  const sums = new Map<string, { sum: number; n: number; row: number }>();
-  for (const { where, value } of table.rows) {
-    const key = idOf(value(id), id, where);
-    const known = sums.get(key);
-    if (known !== undefined && !isOwn && columns.average !== true)
-      throw inputError('duplicate-id', 'the id stands twice', {
-        ...where,
-        got: key,
-        need: `one row for each id; row ${known.row} has it too`,
-        remedy: 'Remove one of the two rows; or, where ids are of prompts and not of pairs, add --average',
-      });
-    const mean = names.reduce((sum, name) => sum + numberOf(value(name), name, where), 0) / names.length;
-    sums.set(key, { sum: (known?.sum ?? 0) + mean, n: (known?.n ?? 0) + 1, row: known?.row ?? where.row });
-  }
-  if (sums.size === 0)
-    throw inputError('empty-file', 'there is no row in the file', {
-      file,
-      need: NEED,
-      remedy: 'Name a file with scores',
+export async function readScoreFile(file: string, options: ScoreFileOptions = {}): Promise<ScoreFile> {
+  const path = pathOf(file);
+  const lines = await isJson(path);
+  if (lines && options.columns !== undefined)
+    throw inputError('no-columns', 'columns are chosen of CSV files, and this is JSON Lines', {
+      file: path,
+      got: options.columns,
+      remedy: 'Leave the choice of columns out for this file',
     });
-  const scores = new Map([...sums].map(([key, { sum, n }]) => [key, sum / n]));
-  return { file, columns: names, scores };
-}
-
-/** The file of a run folder; any other path as it is. */
-function ownFile(path: string): string {
-  if (!existsSync(path) || !statSync(path).isDirectory()) return path;
-  const found = ['difficulty.jsonl', 'scores.jsonl'].map((name) => join(path, name)).find(existsSync);
-  if (found !== undefined) return found;
-  throw inputError('no-scores', 'the folder has no scores', {
-    file: path,
-    need: 'difficulty.jsonl or scores.jsonl',
-    remedy: 'Run winnow score there first, or name a file',
-  });
-}
-
-interface Table {
-  readonly header: readonly string[];
-  readonly rows: readonly { readonly where: Where; readonly value: (column: string) => unknown }[];
-}
-
-async function readObjects(file: string): Promise<Table> {
-  const rows: { where: Where; value: (column: string) => unknown }[] = [];
-  const header = new Set<string>();
-  for await (const { row, value } of readRows(file, '{id, difficulty}')) {
-    const where = { file, row };
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw inputError('bad-row', 'the row is no object', { ...where, got: value, need: NEED });
-    for (const name of Object.keys(value)) header.add(name);
-    rows.push({ where, value: (column) => (value as Record<string, unknown>)[column] });
+  const { from, rows } = lines ? await jsonRows(path) : await csvRows(path, options.columns ?? null);
+  if (rows.length === 0)
+    throw inputError('no-scores', 'there is no score in the file', {
+      file: path,
+      remedy: 'Name a file of scores, or the folder of a run that has scored',
+    });
+  const scores = new Map<string, number>();
+  const byRow = new Map<number, number>();
+  const times = new Map<string, number>();
+  for (const { id, row, score, line } of rows) {
+    const known = scores.get(id);
+    if (known !== undefined && options.average === true) {
+      const n = (times.get(id) ?? 1) + 1;
+      times.set(id, n);
+      scores.set(id, known + (score - known) / n);
+      continue;
+    }
+    if (known !== undefined)
+      throw inputError('duplicate-id', 'an id occurs twice, and a pair has one score', {
+        file: path,
+        line,
+        got: id,
+        remedy: 'Keep one of the lines; or, where ids are of prompts and not of pairs, add --average',
+      });
+    scores.set(id, score);
+    if (row !== null) byRow.set(row, score);
   }
-  return { header: [...header], rows };
+  return { file, from, scores, byRow };
 }
 
-/** Row 0 is the first behind the header. */
-async function readTable(file: string): Promise<Table> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of readUnzipped(file)) pieces.push(piece);
-  const text = decodeUtf8(Buffer.concat(pieces), { file }).replace(/^\uFEFF/, '');
-  const parse = /\.tsv(\.gz)?$/i.test(file) ? tsvParseRows : csvParseRows;
-  const lines = parse(text).filter((cells) => cells.some((cell) => cell.trim() !== ''));
-  const [first = []] = lines;
-  // The released code's records have no header: an id and a loss.
-  const isBare = first.length === 2 && isNumber(first[1]);
-  const header = isBare ? ['id', 'loss'] : first.map((name) => name.trim());
-  const places = new Map(header.map((name, place) => [name, place]));
-  const rows = (isBare ? lines : lines.slice(1)).map((cells, row) => ({
-    where: { file, row },
-    value: (column: string) => cells[places.get(column) ?? -1],
-  }));
-  return { header, rows };
+interface Row {
+  readonly id: string;
+  readonly row: number | null;
+  readonly score: number;
+  readonly line: number;
 }
 
-function pick(file: string, header: readonly string[], among: readonly string[], what: string): string {
-  const found = among.find((name) => header.includes(name));
-  if (found !== undefined) return found;
-  throw inputError('no-column', `there is no column of ${what}`, {
+interface Rows {
+  readonly from: string;
+  readonly rows: readonly Row[];
+}
+
+function pathOf(file: string): string {
+  if (!existsSync(file) || !statSync(file).isDirectory()) return file;
+  const path = join(file, 'difficulty.jsonl');
+  if (existsSync(path)) return path;
+  throw inputError('no-scores', 'this folder has no scores', {
     file,
-    got: header.slice(0, 12),
-    need: among.join(', '),
-    remedy: `This is no file of scores (${NEED}), or its columns must be named: --id NAME, --column NAME`,
+    need: 'the folder of a run with difficulty.jsonl',
+    remedy: 'Let the run score its pairs first: winnow score',
   });
 }
 
-function scoreColumns(file: string, header: readonly string[], given?: readonly string[]): readonly string[] {
-  if (given !== undefined) return given.map((name) => pick(file, header, [name], 'scores'));
-  const named = SCORES.find((name) => header.includes(name));
-  if (named !== undefined) return [named];
-  const raw = header.filter((name) => RAW.test(name));
-  return raw.length > 0 ? raw : [pick(file, header, SCORES, 'scores')];
+/** JSON Lines begin with a brace; no header or id of a CSV file does. */
+async function isJson(path: string): Promise<boolean> {
+  for await (const piece of readUnzipped(path)) {
+    const first = piece
+      .toString('latin1')
+      .replace(/^\xEF\xBB\xBF/, '')
+      .trimStart();
+    if (first !== '') return first.startsWith('{');
+  }
+  return false;
 }
 
-function idOf(value: unknown, name: string, where: Where): string {
-  if (typeof value === 'string' && value.trim() !== '') return value.trim();
-  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
-  throw inputError('bad-id', `${name} is no id`, {
-    ...where,
-    got: value ?? null,
-    need: 'a text or a number',
-  });
+/** `difficulty.jsonl` has one line a pair; of `scores.jsonl` the losses of a pair are averaged. */
+async function jsonRows(path: string): Promise<Rows> {
+  const rows: Row[] = [];
+  const losses = new Map<string, { row: number | null; line: number; values: number[] }>();
+  const measured = new Set<string>();
+  for await (const { line, value } of readJsonLines<Record<string, unknown> | null>(path)) {
+    const named = ID_COLUMNS.map((name) => value?.[name]).find((one) => one !== undefined);
+    const id = typeof named === 'number' ? String(named) : named;
+    const key =
+      value === null ? undefined : [...SCORE_COLUMNS, 'loss'].find((name) => value[name] !== undefined);
+    if (value === null || typeof id !== 'string' || key === undefined)
+      throw notScores(path, line, Object.keys(value ?? {}));
+    const score = finite(value[key], path, line, key);
+    const row = Number.isInteger(value.row) ? (value.row as number) : null;
+    if (key !== 'loss') {
+      rows.push({ id, row, score, line });
+      continue;
+    }
+    const measurement = JSON.stringify([id, value.seed, value.checkpoint]);
+    if (measured.has(measurement))
+      throw inputError('duplicate-id', 'a pair is scored twice by one seed and checkpoint', {
+        file: path,
+        line,
+        got: id,
+        remedy: 'Keep one of the lines',
+      });
+    measured.add(measurement);
+    const own = losses.get(id);
+    if (own === undefined) losses.set(id, { row, line, values: [score] });
+    else own.values.push(score);
+  }
+  for (const [id, { row, line, values }] of losses) rows.push({ id, row, score: mean(values), line });
+  const most = [...losses.values()].reduce((sum, { values }) => Math.max(sum, values.length), 0);
+  return { from: most === 0 ? 'difficulty' : `mean of ${most} losses`, rows };
 }
 
-function numberOf(value: unknown, name: string, where: Where): number {
-  const number = typeof value === 'number' ? value : isNumber(value) ? Number(value) : Number.NaN;
-  if (Number.isFinite(number)) return number;
-  throw inputError('bad-score', `${name} is no finite number`, {
-    ...where,
-    got: value ?? null,
+async function csvRows(path: string, columns: string | null): Promise<Rows> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of readUnzipped(path)) pieces.push(piece);
+  const text = decodeUtf8(Buffer.concat(pieces), { file: path });
+  const table = csvParseRows(text.startsWith('\uFEFF') ? text.slice(1) : text);
+  const header = table[0]?.map((name) => name.trim()) ?? [];
+  const bare = header.length === 2 && header[1] !== '' && Number.isFinite(Number(header[1]));
+  const at = ID_COLUMNS.map((name) => header.indexOf(name)).find((place) => place >= 0);
+  if (table.length === 0) return { from: '', rows: [] };
+  if (!bare && at === undefined) throw notScores(path, 1, header);
+  const places = bare ? [1] : scorePlaces(path, header, columns);
+  const rowAt = bare ? -1 : header.indexOf('row');
+  const rows: Row[] = [];
+  for (const [i, cells] of table.entries()) {
+    const line = i + 1;
+    if ((i === 0 && !bare) || cells.every((cell) => cell.trim() === '')) continue;
+    const id = cells[at ?? 0]?.trim() ?? '';
+    if (id === '') throw notScores(path, line, cells);
+    const values = places.map((place) => {
+      const cell = cells[place]?.trim() ?? '';
+      return finite(cell === '' ? cell : Number(cell), path, line, header[place] as string, cell);
+    });
+    const row = rowAt < 0 ? null : Number(cells[rowAt]);
+    rows.push({ id, row: Number.isInteger(row) ? row : null, score: mean(values), line });
+  }
+  const [first] = places as [number];
+  const from = bare
+    ? 'second column'
+    : places.length === 1
+      ? (header[first] as string)
+      : `mean of ${places.length} columns`;
+  return { from, rows };
+}
+
+/** Where the columns to average are. */
+function scorePlaces(path: string, header: readonly string[], columns: string | null): readonly number[] {
+  const all = header.map((name, place) => ({ name, place }));
+  if (columns !== null) {
+    const wanted = columns.split(',').map((glob) => globPattern(glob.trim()));
+    const found = all.filter(({ name }) => wanted.some((pattern) => pattern.test(name)));
+    if (found.length > 0) return found.map(({ place }) => place);
+    throw inputError('no-columns', 'no column of the file has this name', {
+      file: path,
+      line: 1,
+      need: columns,
+      got: header.join(', '),
+      remedy: 'Name columns of the file; * stands for any characters',
+    });
+  }
+  const score = SCORE_COLUMNS.map((name) => header.indexOf(name)).find((place) => place >= 0);
+  if (score !== undefined) return [score];
+  const raw = all.filter(({ name }) => RAW_COLUMN.test(name));
+  if (raw.length === 0) throw notScores(path, 1, header);
+  return raw.map(({ place }) => place);
+}
+
+function globPattern(glob: string): RegExp {
+  return new RegExp(
+    `^${glob
+      .split('*')
+      .map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'))
+      .join('.*')}$`,
+  );
+}
+
+function finite(value: unknown, file: string, line: number, column: string, cell: unknown = value): number {
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  throw inputError('bad-score', `a score is not a finite number: ${column}`, {
+    file,
+    line,
+    got: cell,
     need: 'a finite number',
-    remedy: 'Score the pair again, or leave its row out',
+    remedy: 'Mend or remove the line: a pair without a score has no place in an order',
   });
 }
 
-function isNumber(text: unknown): text is string {
-  return typeof text === 'string' && text.trim() !== '' && Number.isFinite(Number(text));
+function notScores(file: string, line: number, got: readonly string[]) {
+  return inputError('not-scores', 'this is not a file of scores', {
+    file,
+    line,
+    need: `id or prompt_id, and ${SCORE_COLUMNS.join(', ')} or loss columns such as loss_step00_seed41`,
+    got: got.join(', '),
+    remedy: 'Name difficulty.jsonl, scores.jsonl, a run folder, or a CSV file with these columns',
+  });
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,21 +1,11 @@
 import { inputError } from '../base/errors.ts';
 import { readUnzipped } from '../base/json.ts';
 import type { RawRow } from './rows.ts';
-import { isRow } from './shape.ts';
-
-/** Cells that formats read as lists or objects; a text column keeps a text that only looks like JSON. */
-const NESTED = new Set([
-  ...['messages', 'conversation', 'conversations', 'history', 'tools', 'meta', 'metadata', 'fields'],
-  ...['completions', 'responses', 'generations', 'answers', 'scores', 'ratings', 'ranks', 'suggestions'],
-]);
-
-/** Cells that are texts, or conversations written as JSON. */
-const TEXT_OR_MESSAGES = new Set(['prompt', 'chosen', 'rejected']);
 
 /**
  * The rows of a CSV or TSV file with a header, gzip or not, as a stream (RFC 4180: quotes doubled, line breaks inside
  * quotes). The delimiter is the comma, tab or semicolon that the header has most of; `\t` for `.tsv`. An empty cell
- * without quotes is null. Lists of messages in a cell are written as JSON.
+ * without quotes is null.
  * @throws input error `bad-csv` with the line: text after a closing quote, a quote that is never closed, a row with
  * more or fewer cells than the header; `bad-utf8`; `empty-file`.
  */
@@ -36,7 +26,7 @@ export async function* readCsv(file: string): AsyncGenerator<RawRow> {
           .slice(0, 80)}`,
       });
     }
-    const value = Object.fromEntries(header.map((name, i) => [name, nested(name, cells[i] ?? null)]));
+    const value = Object.fromEntries(header.map((name, i) => [name, cells[i] ?? null]));
     yield { row: row++, value };
   }
   if (row === 0) {
@@ -52,22 +42,6 @@ function headerOf(file: string, line: number, cells: readonly (string | null)[])
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice === undefined) return names;
   throw badCsv(file, line, 'two columns have the same name', { got: twice, need: 'a header of names' });
-}
-
-function nested(name: string, cell: string | null): unknown {
-  if (cell === null || !/^\s*[[{]/.test(cell)) return cell;
-  if (!NESTED.has(name) && !TEXT_OR_MESSAGES.has(name)) return cell;
-  let value: unknown;
-  try {
-    value = JSON.parse(cell);
-  } catch {
-    return cell;
-  }
-  if (NESTED.has(name)) return value;
-  const messages = Array.isArray(value) ? value : [value];
-  const isMessage = (item: unknown) =>
-    isRow(item) && (('role' in item && 'content' in item) || ('from' in item && 'value' in item));
-  return messages.length > 0 && messages.every(isMessage) ? value : cell;
 }
 
 interface CsvRecord {

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inputError, machineError } from '../base/errors.ts';
 import type { RawRow } from './rows.ts';
 
@@ -8,10 +10,19 @@ const MEMORY_LIMIT = '1GB';
 
 /** A fresh in-memory DuckDB of one thread, so that rows keep their order. Loaded only when it is used. */
 export async function openDuckDb(): Promise<{ readonly connection: Connection; readonly close: () => void }> {
-  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const { DuckDBInstance } = await import('@duckdb/node-api').catch((error: unknown) => {
+    throw machineError(
+      'no-duckdb',
+      'DuckDB, which reads and writes Parquet, cannot be loaded on this machine',
+      { got: error instanceof Error ? firstLine(error.message) : error, remedy: 'Give the pairs as JSONL' },
+      error,
+    );
+  });
   const instance = await DuckDBInstance.create(':memory:', {
     threads: '1',
     memory_limit: MEMORY_LIMIT,
+    // Its default is a folder where the command runs.
+    temp_directory: join(tmpdir(), `winnow-duckdb-${process.pid}`),
     // Nothing is fetched: Parquet and JSON are built in.
     autoinstall_known_extensions: 'false',
   });
@@ -31,8 +42,8 @@ export function sqlText(text: string): string {
 }
 
 /**
- * The rows of one Parquet file, streamed in chunks; lists and structs are arrays and objects. Integers beyond 2⁵³ and
- * decimals become texts, times ISO texts, binary columns `{bytes: length}`.
+ * The rows of one Parquet file, streamed in chunks; lists and structs are arrays and objects. Integers beyond 2⁵³
+ * become texts, decimals numbers, times ISO texts, binary columns `{bytes: length}`.
  * @throws input error `bad-parquet`: cut short, damaged, or no Parquet file; `empty-file`.
  */
 export async function* readParquet(file: string): AsyncGenerator<RawRow> {
@@ -86,5 +97,17 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (value instanceof Uint8Array) return { bytes: value.length };
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+  const row = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+  return transposed(row, 'role', 'content') ?? transposed(row, 'from', 'value') ?? row;
+}
+
+/** Messages that `datasets` stored as a struct of lists (its `Sequence` of a dictionary), as a list of messages. */
+function transposed(row: Readonly<Record<string, unknown>>, role: string, content: string) {
+  const [roles, contents] = [row[role], row[content]];
+  if (!Array.isArray(roles) || !Array.isArray(contents) || roles.length !== contents.length) return null;
+  return roles.map((_, i) =>
+    Object.fromEntries(
+      Object.entries(row).map(([key, list]) => [key, Array.isArray(list) ? (list[i] as unknown) : list]),
+    ),
+  );
 }

@@ -8,6 +8,7 @@ import {
   type PairTexts,
   type Row,
   startsWithMessages,
+  systemColumn,
   toCompletion,
   toMessages,
 } from './shape.ts';
@@ -17,7 +18,6 @@ export const EXPLICIT: FormatRule = {
   parse: parseExplicit,
   columns: (row) => [
     ...['prompt', 'chosen', 'rejected'],
-    ...SYSTEM_COLUMNS.filter((column) => systemText(row, column) !== ''),
     // ultrafeedback_binarized says the chosen conversation twice.
     ...(Array.isArray(row.messages) && JSON.stringify(row.messages) === JSON.stringify(row.chosen)
       ? ['messages']
@@ -25,32 +25,19 @@ export const EXPLICIT: FormatRule = {
   ],
 };
 
-const SYSTEM_COLUMNS = ['system', 'system_prompt'] as const;
-
-function systemText(row: Row, column: string): string {
-  const value = row[column];
-  return typeof value === 'string' ? value : '';
-}
-
 /**
  * A prompt column beside chosen and rejected:
- * - three strings (TRL standard); with a `system` or `system_prompt` column they become messages;
+ * - three strings (TRL standard); beside a system text they become messages, which the reader leads with it;
  * - a prompt of messages with completions as messages, one message or text (TRL conversational);
  * - either of them with completions that repeat the prompt (ultrafeedback_binarized: the prompt is a string
  *   and chosen / rejected are whole conversations): the repeated part is taken off.
  */
 function parseExplicit(row: Row): PairTexts {
-  const system = SYSTEM_COLUMNS.map((column) => systemText(row, column)).find((text) => text !== '') ?? '';
-  const texts = parseTexts(row, system);
-  if (system === '' || typeof texts.prompt === 'string' || texts.prompt[0]?.role === 'system') return texts;
-  return { ...texts, prompt: [{ role: 'system', content: system }, ...texts.prompt] };
-}
-
-function parseTexts({ prompt, chosen, rejected }: Row, system: string): PairTexts {
+  const { prompt, chosen, rejected } = row;
   if (typeof prompt === 'string') {
     if (typeof chosen === 'string' && typeof rejected === 'string') {
-      if (system === '') return { prompt, chosen, rejected };
-      return answered(askedMessages(system, prompt), chosen, rejected);
+      if (systemColumn(row, []) === undefined) return { prompt, chosen, rejected };
+      return answered(askedMessages('', prompt), chosen, rejected);
     }
     return afterPromptString(
       prompt,

@@ -77,6 +77,7 @@ export function alpacaRule(columns: LlamaFactoryColumns): FormatRule {
   const isOlder = (row: Row) =>
     row[chosen] == null && response !== null && Array.isArray(row[response]) && row[response].length === 2;
   return {
+    namesSystem: true,
     detect: (row) => typeof row[prompt] === 'string' && ((chosen in row && rejected in row) || isOlder(row)),
     columns: (row) => [
       ...[prompt, query, history, system, chosen, rejected].filter((name) => name !== null),
@@ -125,6 +126,7 @@ function historyOf(value: unknown, column: string): Message[] {
 export function sharegptRule(columns: LlamaFactoryColumns, tags: LlamaFactoryTags): FormatRule {
   const { messages, system, chosen, rejected } = columns;
   return {
+    namesSystem: true,
     detect: (row) => row[messages] != null && chosen in row && rejected in row,
     columns: [messages, chosen, rejected, ...(system === null ? [] : [system])],
     parse(row): PairTexts {

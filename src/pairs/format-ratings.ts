@@ -1,7 +1,7 @@
 import type { FormatRule, ParseContext, ParsedPair } from './format-rule.ts';
 import type { Message } from './pair.ts';
 import { type Rated, ratedPairs } from './ratings.ts';
-import { askedMessages, badRow, isRow, optionalText, type Row, toCompletion, toMessages } from './shape.ts';
+import { askedMessages, badRow, isRow, type Row, toCompletion, toMessages } from './shape.ts';
 
 /** Columns with a row's answers, and beside them with their scores. */
 const ANSWERS = ['completions', 'responses', 'generations', 'answers'] as const;
@@ -18,7 +18,7 @@ const MARKS = ['overall_score', 'score', 'rating', 'fine-grained_score', 'rank']
 export const RATINGS: FormatRule = {
   detect: (row) => promptColumn(row) !== undefined && ratedColumns(row) !== undefined,
   columns: (row) => [
-    ...[promptColumn(row) ?? 'prompt', 'system', 'models'],
+    promptColumn(row) ?? 'prompt',
     ...Object.values(ratedColumns(row) ?? {}).filter((name) => name !== null),
   ],
   parse(row, context) {
@@ -27,10 +27,7 @@ export const RATINGS: FormatRule = {
     const columns = ratedColumns(row);
     if (columns === undefined) throw badRow('completions', 'a list of answers with scores', row.completions);
     const value = row[column];
-    const prompt =
-      typeof value === 'string'
-        ? askedMessages(optionalText(row, 'system'), value)
-        : toMessages(value, column);
+    const prompt = typeof value === 'string' ? askedMessages('', value) : toMessages(value, column);
     return pairsOfRatings(prompt, ratedAnswers(row, columns), context);
   },
 };

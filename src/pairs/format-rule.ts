@@ -20,4 +20,6 @@ export interface FormatRule {
   readonly parse: (row: Row, context: ParseContext) => ParsedPair | readonly ParsedPair[];
   /** Columns that the format reads; all others go to `meta`. */
   readonly columns: readonly string[] | ((row: Row) => readonly string[]);
+  /** The format says itself where a system text stands: a column `system` that it does not read is none. */
+  readonly namesSystem?: boolean;
 }

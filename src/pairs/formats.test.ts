@@ -147,23 +147,6 @@ describe('hh-rlhf', () => {
   });
 });
 
-describe('prompts with a system column', () => {
-  it('become messages, or get a leading system message', () => {
-    const asked = [system('s'), user('q')];
-    const texts = { prompt: asked, chosen: [assistant('a')], rejected: [assistant('b')] };
-    for (const column of ['system', 'system_prompt']) {
-      expect(parse({ [column]: 's', prompt: 'q', chosen: 'a', rejected: 'b' }, 'explicit')).toEqual(texts);
-      expect(parse({ [column]: 's', prompt: [user('q')], chosen: 'a', rejected: 'b' }, 'explicit')).toEqual(
-        texts,
-      );
-      const whole = { chosen: [user('q'), assistant('a')], rejected: [user('q'), assistant('b')] };
-      expect(parse({ [column]: 's', prompt: 'q', ...whole }, 'explicit')).toEqual(texts);
-    }
-    expect(parse({ system: 'other', prompt: asked, chosen: 'a', rejected: 'b' }, 'explicit')).toEqual(texts);
-    expect(parse({ system: '', prompt: 'q', chosen: 'a', rejected: 'b' }, 'explicit').prompt).toBe('q');
-  });
-});
-
 describe('sharegpt', () => {
   it('maps roles and the system column', () => {
     const row = {

@@ -5,9 +5,10 @@ import { moreThanText } from './format-llama-factory.ts';
 import type { FormatRule, ParsedPair } from './format-rule.ts';
 import { detectFormat, formatNamed, formatRule, PAIR_FORMATS, type PairFormat } from './formats.ts';
 import { pairId } from './id.ts';
+import { refusePythonText, withNested } from './nested.ts';
 import type { PreferencePair, RefusedRow } from './pair.ts';
 import { RATINGS_RULE, type RatingsRule, ratingsInWords } from './ratings.ts';
-import { badRow, excerpt, isEmpty, isRow, type Row, RowRefused } from './shape.ts';
+import { badRow, excerpt, isEmpty, isRow, type Row, RowRefused, systemColumn } from './shape.ts';
 import { hashSource, openSource, type Source, type SourceRow } from './source.ts';
 
 /** What a source of preference pairs holds. */
@@ -44,6 +45,8 @@ export interface ReadPairsOptions extends DatasetChoice {
   readonly columns?: Readonly<Record<string, string>>;
   /** How pairs are made of rated answers. Default: the best against the worst. */
   readonly ratings?: RatingsRule;
+  /** Takes each pair as it is read; `pairs` then stays empty, so that large data need no memory. */
+  readonly each?: (pair: PreferencePair) => void;
 }
 
 /** As many rows are looked at to tell the format. */
@@ -80,7 +83,8 @@ export async function readPairs(path: string, options: ReadPairsOptions = {}): P
         if (refusal !== null) refused.push({ ...refusal, ...placeOf(raw) });
         else {
           rowOfId.set(pair.id, pair.row);
-          pairs.push(pair);
+          if (options.each === undefined) pairs.push(pair);
+          else options.each(pair);
         }
       }
     }
@@ -147,7 +151,7 @@ async function* renamed(
   let seen = names.length === 0;
   for await (const raw of rows) {
     if (names.length === 0 || !isRow(raw.value)) {
-      yield raw;
+      yield isRow(raw.value) ? { ...raw, value: withNested(raw.value) } : raw;
       continue;
     }
     const row = raw.value;
@@ -168,10 +172,8 @@ async function* renamed(
     }
     const taken = new Set([...Object.keys(columns), ...Object.values(columns)]);
     const others = Object.entries(row).filter(([name]) => !taken.has(name));
-    yield {
-      ...raw,
-      value: Object.fromEntries([...names.map(([name, column]) => [name, row[column]]), ...others]),
-    };
+    const value = Object.fromEntries([...names.map(([name, column]) => [name, row[column]]), ...others]);
+    yield { ...raw, value: withNested(value) };
   }
 }
 
@@ -183,11 +185,16 @@ function readRow(
   const { row, value } = raw;
   try {
     if (!isRow(value)) throw badRow('(whole row)', 'an object with the columns of a pair', value);
-    const columns = typeof rule.columns === 'function' ? rule.columns(value) : rule.columns;
+    refusePythonText(value);
+    const read = typeof rule.columns === 'function' ? rule.columns(value) : rule.columns;
+    const system = rule.namesSystem === true ? undefined : systemColumn(value, read);
     const parsed = rule.parse(value, { row, ratings });
-    if (!columns.includes('tools')) refuseMoreThanText(value);
+    if (!read.includes('tools')) refuseMoreThanText(value);
     const list: readonly ParsedPair[] = Array.isArray(parsed) ? parsed : [parsed as ParsedPair];
-    const pairs = list.map(({ prompt, chosen, rejected, extra }) => {
+    const pairs = list.map(({ prompt: asked, chosen, rejected, extra }) => {
+      const leads = system !== undefined && typeof asked !== 'string' && asked[0]?.role !== 'system';
+      const prompt = leads ? [{ role: 'system', content: value[system] as string }, ...asked] : asked;
+      const columns = leads ? [...read, system] : read;
       const id = pairId(prompt, chosen, rejected);
       return { id, row, prompt, chosen, rejected, meta: { ...metaOf(value, columns, id), ...extra } };
     });

@@ -104,6 +104,13 @@ export function optionalText(row: Row, column: string): string {
   return value;
 }
 
+/** The column with a system text (`system` or `system_prompt`) that the format does not read itself. */
+export function systemColumn(row: Row, read: readonly string[]): string | undefined {
+  return ['system', 'system_prompt'].find(
+    (column) => !read.includes(column) && typeof row[column] === 'string' && row[column] !== '',
+  );
+}
+
 /** A question, after a system message where there is one. */
 export function askedMessages(system: string, content: string): Message[] {
   const asked = { role: 'user', content };

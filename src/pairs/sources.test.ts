@@ -37,6 +37,20 @@ describe('Parquet', () => {
     });
   });
 
+  it('reads messages that are stored as a struct of lists', async () => {
+    const side = (content: string) => `{role: ['user', 'assistant'], content: ['q', '${content}']}`;
+    const file = await parquet(
+      join(folder, 'sequence.parquet'),
+      `SELECT ${side('a')} AS chosen, ${side('b')} AS rejected`,
+    );
+    const set = await readPairs(file);
+    expect(set.source.format).toBe('implicit');
+    expect(set.pairs[0]).toMatchObject({
+      prompt: [{ role: 'user', content: 'q' }],
+      chosen: [{ role: 'assistant', content: 'a' }],
+    });
+  });
+
   it('keeps the order of many rows over row groups, and stops where the limit is', async () => {
     const file = await parquet(
       join(folder, 'many.parquet'),
@@ -104,6 +118,25 @@ describe('CSV and TSV', () => {
     expect((await readPairs(save(rated, 'x.csv'))).pairs[0]?.chosen).toEqual([
       { role: 'assistant', content: 'y' },
     ]);
+  });
+
+  it('reads conversations that are JSON text in any source, and refuses those that are Python', async () => {
+    const messages = [
+      { role: 'user', content: "it's" },
+      { role: 'assistant', content: 'a' },
+    ];
+    const side = JSON.stringify(messages);
+    const other = JSON.stringify([messages[0], { role: 'assistant', content: 'b' }]);
+    const set = await readPairs(save(jsonl([{ chosen: side, rejected: other }]), 'x.jsonl'));
+    expect([set.source.format, set.pairs[0]?.prompt]).toEqual(['implicit', [messages[0]]]);
+    const python = (content: string) =>
+      `[{'role': 'user', 'content': "it's"} {'role': 'assistant', 'content': '${content}'}]`;
+    const rows = [{ prompt: 'q', chosen: python('a'), rejected: python('b') }];
+    for (const file of [save(csvFormat(rows), 'x.csv'), save(jsonl(rows), 'x.jsonl')]) {
+      const { pairs, refused } = await readPairs(file);
+      expect([pairs.length, refused[0]?.cause]).toEqual([0, 'python-text']);
+      expect(refused[0]?.remedy).toContain('to_json');
+    }
   });
 
   it('names the line of a fault', async () => {
@@ -189,6 +222,33 @@ describe('formats', () => {
     const { pairs, refused } = await readPairs(save(jsonl(rows), 'x.jsonl'));
     expect(pairs.length).toBe(1);
     expect(refused.map(({ cause }) => cause)).toEqual(['tools', 'media', 'tools']);
+  });
+
+  it('lead a prompt of messages with the text of a system column', async () => {
+    const user = { role: 'user', content: 'q' };
+    const side = (content: string) => [{ role: 'assistant', content }];
+    const system = { role: 'system', content: 's' };
+    const rows = [
+      [{ chosen: [user, ...side('a')], rejected: [user, ...side('b')] }],
+      [{ prompt: 'q', chosen: 'a', rejected: 'b' }],
+      [{ prompt: [user], chosen: 'a', rejected: 'b' }],
+      [{ prompt: 'q', chosen: [user, ...side('a')], rejected: [user, ...side('b')] }],
+      [{ messages: [user], chosen: side('a'), rejected: side('b') }],
+      [{ prompt: [user], responses: ['a', 'b'], scores: [2, 1] }],
+      [{ prompt: 'q', response_a: 'a', response_b: 'b', winner: 'a' }],
+    ];
+    for (const [row] of rows) {
+      const { pairs } = await readPairs(save(jsonl([{ ...row, system: '', system_prompt: 's' }]), 'x.jsonl'));
+      expect(pairs[0]).toMatchObject({ prompt: [system, user], chosen: side('a'), rejected: side('b') });
+      expect(pairs[0]?.meta).not.toHaveProperty('system_prompt');
+    }
+    const led = {
+      system: 'other',
+      chosen: [system, user, ...side('a')],
+      rejected: [system, user, ...side('b')],
+    };
+    const { pairs } = await readPairs(save(jsonl([led]), 'x.jsonl'));
+    expect(pairs[0]).toMatchObject({ prompt: [system, user], meta: { system: 'other' } });
   });
 
   it('of ratings say by which rule', async () => {

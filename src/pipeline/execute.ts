@@ -1,3 +1,4 @@
+import type { PairJudge } from '../judge/duel.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import type { Config } from '../run/config.ts';
 import type { UnitResult } from '../run/done.ts';
@@ -8,6 +9,13 @@ import { lanes, memoryNeeds, type Needs } from './resources.ts';
 import { fixedHyper } from './start.ts';
 import { sharedRow } from './work.ts';
 
+/** A language model that judges the answers of a run. */
+export interface RunLlmJudge {
+  readonly judge: PairJudge;
+  /** Tells people, such as of the price before it is paid. */
+  readonly note: (text: string) => void;
+}
+
 /** How stages run: where, with which workers, and whom they tell. */
 export interface StageContext {
   readonly runDir: string;
@@ -16,6 +24,8 @@ export interface StageContext {
   readonly signal?: AbortSignal;
   /** Grades answers, where a program can; a reward model that does is in `Prepared`. */
   readonly judge: GoldJudge | null;
+  /** A language model that judges; left out where none does. */
+  readonly llm?: RunLlmJudge;
   /** A stage begins, with so many units. */
   readonly onStage: (title: string, units: number) => StageTalk;
 }

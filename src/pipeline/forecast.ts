@@ -1,3 +1,4 @@
+import { SCORERS } from '../difficulty/scorers.ts';
 import { AUTO_SHARES } from '../select/auto-keep.ts';
 import { rewardsStage } from './judging.ts';
 import { nominalShare } from './keep-share.ts';
@@ -82,16 +83,18 @@ const TOGETHER = 32;
 
 /** The stages of `stages.ts` and `learning-rate.ts`, and what their units take. */
 export function plannedStages(
-  { config, checkpoint, pool, heldOut, prompts, tuningPrompts, rewardPromptTokens }: Prepared,
+  prepared: Prepared,
   hyper: Pick<Hyper, 'batchSize' | 'epochs'>,
   { rates, work, judged, rewardWork }: Forecast,
 ): PlannedStage[] {
+  const { config, checkpoint, pool, heldOut, prompts, tuningPrompts, rewardPromptTokens } = prepared;
   const poolPairs = pool.map(({ tokens }) => tokens);
   const heldOutPairs = heldOut.map(({ tokens }) => tokens);
   const inPool = work.scoring(poolPairs);
   const inHeldOut = work.scoring(heldOutPairs);
   const epoch = work.epoch(poolPairs, hyper.batchSize);
-  const { folds, seeds, checkpoints, precision } = config.difficulty;
+  const { folds, seeds, checkpoints, precision, scorer } = config.difficulty;
+  const needsRuns = SCORERS[scorer].needs === 'scoring-runs';
   const { overhead } = rates.busy;
   const score = (probe: Probe, amount: number) =>
     overhead + probe.startScore + (amount * probe.score) / rates.scoring;
@@ -171,7 +174,7 @@ export function plannedStages(
   };
   const auto = config.selection.keepFraction === 'auto';
   // Which share will be chosen is not known: as much as all pairs is the safe side.
-  const keepFraction = auto ? 1 : nominalShare(config);
+  const keepFraction = auto ? 1 : nominalShare(prepared);
   const shares = auto ? [...AUTO_SHARES, 1] : [];
   const tried = shares.flatMap((share) =>
     repeat(
@@ -195,7 +198,9 @@ export function plannedStages(
       ? [search(rewardsStage('Choosing the learning rate'), reward(rewardPromptTokens.tuning), 1)]
       : []),
     // One of the scoring runs is that of the rate which was chosen, unless rates were told apart by answers.
-    stage('Scoring runs', [repeat(folds * seeds - (searches && !byWinRate ? 1 : 0), scoringRun)]),
+    stage('Scoring runs', [
+      repeat(needsRuns ? folds * seeds - (searches && !byWinRate ? 1 : 0) : 0, scoringRun),
+    ]),
     ...(auto ? [stage('Choosing the keep fraction', [[asked, ...tried]])] : []),
     ...(auto && rewardWork !== null
       ? [

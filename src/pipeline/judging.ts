@@ -1,32 +1,23 @@
 import { parseLines } from '../base/own-lines.ts';
-import { type Answer, type GradedAnswer, gradeAnswers, gradeByReward } from '../evaluate/answers.ts';
+import { type Answer, gradeAnswers, gradeByReward } from '../evaluate/answers.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { tokenizeConversations } from '../text/conversation.ts';
 import { runStage, type StageContext, type StageCost } from './execute.ts';
-import { type AskedPrompt, writeInput } from './inputs.ts';
+import { writeInput } from './inputs.ts';
+import type { Answered, Judged } from './judged.ts';
+import { judgeByLlm } from './llm-judging.ts';
 import type { Prepared } from './prepare.ts';
 import { needMemory } from './resources.ts';
 import { type RunRewardModel, rewardNeeds } from './reward-model.ts';
 import type { ConversationRow, RewardRow } from './rewards.ts';
 import { rewardsUnit } from './units.ts';
 
-/** Answers of the start model and of others to the same prompts. */
-export interface Answered {
-  readonly prompts: readonly AskedPrompt[];
-  readonly start: readonly Answer[];
-  readonly others: readonly (readonly Answer[])[];
-}
-
-export interface Judged {
-  readonly start: readonly GradedAnswer[];
-  readonly others: readonly (readonly GradedAnswer[])[];
-  /** Conversations whose prompt lost its start to fit into the judge's context. */
-  readonly promptsCut: number;
-}
-
 /** Whether something judges the answers of a run. */
-export function isJudged({ rewardModel }: Pick<Prepared, 'rewardModel'>, { judge }: StageContext): boolean {
-  return judge !== null || rewardModel !== null;
+export function isJudged(
+  { rewardModel }: Pick<Prepared, 'rewardModel'>,
+  { judge, llm }: StageContext,
+): boolean {
+  return judge !== null || rewardModel !== null || llm !== undefined;
 }
 
 /** What a reward model's part of a stage is called. */
@@ -46,8 +37,10 @@ export async function judgeAnswers(
   const { rewardModel } = prepared;
   if (judge !== null) {
     const graded = (answers: readonly Answer[]) => gradeAnswers(answers, start, judge);
-    return { start: graded(start), others: others.map(graded), promptsCut: 0 };
+    return { start: graded(start), others: others.map(graded), promptsCut: 0, withoutVerdict: 0 };
   }
+  if (context.llm !== undefined)
+    return judgeByLlm(context.llm, context, stage, { prompts, start, others }, costs);
   if (rewardModel === null) return null;
   const texts = new Map(prompts.map(({ id, prompt }) => [id, prompt]));
   const conversations = [start, ...others].map((answers) => {
@@ -72,6 +65,7 @@ export async function judgeAnswers(
     start: gradeByReward(own, own),
     others: rest.map((answers) => gradeByReward(answers, own)),
     promptsCut: all.filter(({ promptTokensCut }) => promptTokensCut > 0).length,
+    withoutVerdict: 0,
   };
 }
 

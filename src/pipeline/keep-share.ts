@@ -6,40 +6,96 @@ import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { planArm } from '../select/arms.ts';
 import { AUTO_SHARES, type AutoKeep, autoKeep } from '../select/auto-keep.ts';
-import type { KeepOptions } from '../select/keep.ts';
+import type { Budget } from '../select/budget.ts';
+import { type Band, type KeepOptions, keep } from '../select/keep.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { writeIds, writePrompts } from './inputs.ts';
-import { type Judged, judgeAnswers } from './judging.ts';
-import { generationInputs, lengthsOf, type Prepared } from './prepare.ts';
+import type { Judged } from './judged.ts';
+import { judgeAnswers } from './judging.ts';
+import { generationInputs, lengthsOf, type Prepared, pairTokensOf } from './prepare.ts';
 import { answersUnit, type Hyper, trialUnit } from './units.ts';
 
 /** What `auto` is taken for where a share must be named before it is chosen: the paper's. */
 export const NOMINAL_SHARE = 0.5;
 
-/** The share that reliability is told of. */
-export function nominalShare({ selection: { keepFraction } }: Pick<Config, 'selection'>): number {
+/** The share that will be kept, as far as it is known before pairs are scored. */
+export function nominalShare({ config, pool }: Pick<Prepared, 'config' | 'pool'>): number {
+  const { keepFraction, band } = config.selection;
+  const budget = budgetOf(config);
+  const [low, high] = (band ?? [0, 1]) as unknown as Band;
+  if (budget !== undefined) {
+    const tokens = [...pairTokensOf(pool).values()].reduce((sum, own) => sum + own, 0);
+    const all = budget.each * (budget.unit === 'pairs' ? pool.length : tokens);
+    return Math.min(high - low, budget.most / all);
+  }
+  if (band !== null) return high - low;
   return keepFraction === 'auto' ? NOMINAL_SHARE : keepFraction;
 }
 
-/** What was scored, as far as it decides a selection. */
-interface Scored {
-  readonly difficulties: readonly DifficultyRow[];
-  readonly hyper: Hyper;
-  readonly reference: UnitResult;
+/** How pairs are selected; @param share in place of `auto`. */
+export function selectionOptions(config: Config, share = NOMINAL_SHARE): KeepOptions {
+  const { keepFraction, direction, band } = config.selection;
+  const budget = budgetOf(config);
+  return {
+    keepFraction: keepFraction === 'auto' ? share : keepFraction,
+    direction,
+    seed: config.seed,
+    ...(band === null ? {} : { band: band as unknown as Band }),
+    ...(budget === undefined ? {} : { budget }),
+  };
 }
+
+/** What the selection keeps of ids from easy to hard, for any measurement of difficulty; of `random`, the easiest. */
+export function keptOfOrder({ config, pool, strata }: Prepared): (order: readonly string[]) => Set<string> {
+  const options = selectionOptions(config);
+  // A draw at random does not depend on difficulty, and would agree wholly.
+  const direction = options.direction === 'random' ? 'easiest' : options.direction;
+  const tokens = pairTokensOf(pool);
+  return (order) => {
+    const rows = order.map((id, i) => ({ id, row: i, difficulty: i, spread: null, n: 1, rank: i + 1 }));
+    return new Set(keep(rows, { ...options, direction }, strata, tokens).map(({ id }) => id));
+  };
+}
+
+/** The configured budget; a pair's tokens are paid for in each epoch. */
+function budgetOf({ selection, training: { epochs } }: Config): Budget | undefined {
+  const { pairs, tokens, money } = selection.budget;
+  if (pairs !== null) return { unit: 'pairs', most: pairs, each: 1 };
+  if (tokens !== null) return { unit: 'tokens', most: tokens, each: epochs };
+  // The configuration was checked: where there is money there is a price.
+  const price = (selection.pricePerMillionTokens ?? 0) / 1e6;
+  return money === null ? undefined : { unit: 'money', most: money, each: epochs * price };
+}
+
+/** What was scored, as far as it decides a selection; and what trainings need, for `auto` alone. */
+interface ScoredShare {
+  readonly difficulties: readonly DifficultyRow[];
+  readonly hyper?: Hyper;
+  readonly reference?: UnitResult;
+}
+
+type Scored = Required<ScoredShare>;
 
 /** The share to keep: the one configured, or chosen by trainings of every share on the tuning prompts. */
 export async function keepShare(
   prepared: Prepared,
-  scored: Scored,
+  scored: ScoredShare,
   context: StageContext,
   costs: StageCost[],
 ): Promise<{ readonly options: KeepOptions; readonly auto: AutoKeep | null }> {
-  const { config } = prepared;
-  const { keepFraction, direction } = config.selection;
-  const options = (share: number): KeepOptions => ({ keepFraction: share, direction, seed: config.seed });
-  if (keepFraction !== 'auto') return { options: options(keepFraction), auto: null };
-  const auto = await tryShares(prepared, scored, context, options, costs);
+  const { config, pool, strata } = prepared;
+  const { difficulties } = scored;
+  const options = (share: number) => selectionOptions(config, share);
+  if (config.selection.keepFraction !== 'auto') {
+    const given = options(NOMINAL_SHARE);
+    if (given.band === undefined && given.budget === undefined) return { options: given, auto: null };
+    const kept = keep(difficulties, given, strata, pairTokensOf(pool));
+    return { options: { ...given, keepFraction: kept.length / difficulties.length }, auto: null };
+  }
+  const { hyper, reference } = scored;
+  if (hyper === undefined || reference === undefined) throw new Error('a share is chosen by trainings');
+  const ready = { difficulties, hyper, reference };
+  const auto = await tryShares(prepared, ready, context, options, costs);
   return { options: options(auto.keepFraction), auto };
 }
 
@@ -57,7 +113,12 @@ async function tryShares(
     heldOut.map(({ tokens }) => tokens.id),
   );
   const generation = generationInputs(prepared);
-  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata };
+  const input = {
+    difficulties: scored.difficulties,
+    lengths: lengthsOf(pool),
+    strata,
+    tokens: pairTokensOf(pool),
+  };
   const shares = [...AUTO_SHARES, 1];
   // As the arms will be trained: the selected pairs in their order, all pairs shuffled.
   const trials = shares.flatMap((share) =>

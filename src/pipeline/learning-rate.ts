@@ -7,7 +7,8 @@ import type { UnitSpec } from '../run/unit.ts';
 import { fullArm } from '../select/arms.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
 import { writeIds, writePrompts } from './inputs.ts';
-import { isJudged, type Judged, judgeAnswers } from './judging.ts';
+import type { Judged } from './judged.ts';
+import { isJudged, judgeAnswers } from './judging.ts';
 import { generationInputs, type Prepared } from './prepare.ts';
 import { answersUnit, type Hyper, trainingUnit } from './units.ts';
 

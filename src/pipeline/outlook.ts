@@ -4,12 +4,12 @@ import { PACKAGE_DIR } from '../base/package-dir.ts';
 import { type Outlook, type OutlookRule, outlook } from '../difficulty/outlook.ts';
 import { type DifficultyProfile, difficultyProfile } from '../difficulty/profile.ts';
 import { lengthsOf, type Prepared } from './prepare.ts';
-import type { Scored } from './stages.ts';
+import type { ScoredPairs } from './score.ts';
 
 /** What the pairs of a run are like from easy to hard. */
 export function profileOf(
   { pool }: Pick<Prepared, 'pool'>,
-  { difficulties, scores }: Pick<Scored, 'difficulties' | 'scores'>,
+  { difficulties, scores }: Pick<ScoredPairs, 'difficulties' | 'scores'>,
 ): DifficultyProfile {
   return difficultyProfile(difficulties, scores, lengthsOf(pool));
 }
@@ -22,4 +22,14 @@ export function outlookRule(): OutlookRule {
 /** Whether leaving out the hardest pairs is likely to help here. */
 export function outlookOf(profile: DifficultyProfile): Outlook {
   return outlook(profile, outlookRule());
+}
+
+/** The outlook of a run; null where its difficulty is not the held-out loss, or a band keeps other pairs than the easiest. */
+export function outlookFor(
+  prepared: Pick<Prepared, 'pool' | 'config'>,
+  scored: Pick<ScoredPairs, 'difficulties' | 'scores'>,
+): Outlook | null {
+  const { difficulty, selection } = prepared.config;
+  if (difficulty.scorer !== 'validation-loss' || selection.band !== null) return null;
+  return outlookOf(profileOf(prepared, scored));
 }

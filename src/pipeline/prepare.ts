@@ -88,7 +88,8 @@ export async function prepare(
       file: dataFile,
       got: `${usable.length} of ${set.read} rows; refused: ${summary(refused)}`,
       need: 'at least 4',
-      remedy: 'Run `winnow check` on the file to see every refused row and how to mend it',
+      remedy:
+        'Run `winnow check` on the file without a model to see what is in it; every refused row is told with how to mend it',
     });
   const split = splitHeldOut(usable, { share: config.evaluation.heldOut, seed: config.seed });
   if (split.heldOut.length === 0 || split.pool.length < 2)
@@ -174,6 +175,16 @@ export function lengthsOf(pairs: readonly UsedPair[]): ReadonlyMap<string, PairL
   );
 }
 
+/** Tokens that a pair takes in a row that shares its prompt, by id: what a budget counts. */
+export function pairTokensOf(pairs: readonly UsedPair[]): ReadonlyMap<string, number> {
+  return new Map(
+    pairs.map(({ tokens: { id, prompt, chosen, rejected } }) => [
+      id,
+      prompt.length + chosen.length + rejected.length,
+    ]),
+  );
+}
+
 /** Weights are rounded to integers once: they must not change, and what multiplies integers fast is the CPU. */
 function needPrecision({ difficulty: { precision }, device, training: { method } }: Config): void {
   if (precision === 'f32') return;
@@ -196,14 +207,15 @@ function needPrecision({ difficulty: { precision }, device, training: { method }
  * `keepFraction: auto` is a comparison on prompts that no evaluation uses.
  * @throws inputError `auto-keep` where there is nothing to compare by.
  */
-function needAutoKeep({ selection, evaluation }: Config): void {
+function needAutoKeep({ selection, evaluation, llmJudge }: Config): void {
   if (selection.keepFraction !== 'auto') return;
   const { judge, rewardModel, tuningPrompts } = evaluation;
-  if ((judge !== 'none' || rewardModel !== null) && tuningPrompts !== null) return;
+  const isJudged = judge !== 'none' || rewardModel !== null || llmJudge.model !== null;
+  if (isJudged && tuningPrompts !== null) return;
   throw inputError('auto-keep', 'keepFraction auto needs a judge and prompts to choose on', {
     key: 'selection.keepFraction',
-    got: `judge ${judge}, rewardModel ${rewardModel}, tuningPrompts ${tuningPrompts}`,
-    need: 'evaluation.judge or evaluation.rewardModel, and evaluation.tuningPrompts',
+    got: `judge ${judge}, rewardModel ${rewardModel}, llmJudge.model ${llmJudge.model}, tuningPrompts ${tuningPrompts}`,
+    need: 'evaluation.judge, evaluation.rewardModel or llmJudge.model, and evaluation.tuningPrompts',
     remedy:
       'Give both, or a fraction: without a judge nothing tells whether leaving pairs out helps, and 1 keeps them all',
   });
@@ -212,6 +224,11 @@ function needAutoKeep({ selection, evaluation }: Config): void {
 function* withRoles(pairs: readonly PreferencePair[], heldOut: readonly PreferencePair[]) {
   const held = new Set(heldOut);
   for (const pair of pairs) yield { ...pair, role: held.has(pair) ? 'held-out' : 'pool' };
+}
+
+/** All usable pairs of a run, one at a time, from `pairs.jsonl`. */
+export function usablePairs(runDir: string): Iterable<PreferencePair> {
+  return parseLines<PreferencePair>(join(runDir, PAIRS_FILE));
 }
 
 /** The usable pairs with these ids, from `pairs.jsonl`. */

@@ -1,10 +1,12 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeJson, writeJsonLines } from '../base/json.ts';
 import { parseLines } from '../base/own-lines.ts';
 import { deriveSeed } from '../base/random.ts';
+import { aggregate } from '../difficulty/aggregate.ts';
 import { type DroppedLabels, labelDropped } from '../difficulty/dropped.ts';
 import { outsideEvidence } from '../difficulty/outside-evidence.ts';
-import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
+import type { DifficultyRow } from '../difficulty/scores.ts';
 import type { PreferencePair } from '../pairs/pair.ts';
 import {
   type EffectPair,
@@ -12,22 +14,20 @@ import {
   selectionEffects,
 } from '../select/effects/selection-effects.ts';
 import { PAIRS_FILE, type Prepared } from './prepare.ts';
+import type { ScoredPairs } from './score.ts';
 
 /** What a selection did to the data, and what the pairs that it dropped look like. */
 export interface SelectionSideEffects {
   /** null where nothing was dropped. */
   readonly effects: SelectionEffects | null;
-  readonly labels: DroppedLabels;
+  /** null where no scoring run measured the pairs: there is then no evidence. */
+  readonly labels: DroppedLabels | null;
 }
 
-/** Writes `selection/labels.jsonl`, and `selection/effects.json` where pairs were dropped. */
+/** Writes `selection/effects.json` (null where nothing was dropped) and, where scoring runs measured, `selection/labels.jsonl`. */
 export function writeSideEffects(
   { config, pool }: Pick<Prepared, 'config' | 'pool'>,
-  scored: {
-    readonly scores: readonly ScoreRow[];
-    readonly difficulties: readonly DifficultyRow[];
-    readonly hyper: { readonly beta: number };
-  },
+  { scores }: Pick<ScoredPairs, 'scores'>,
   kept: readonly DifficultyRow[],
   runDir: string,
 ): SelectionSideEffects {
@@ -39,12 +39,17 @@ export function writeSideEffects(
     seed: deriveSeed(config.seed, 'selection effects'),
     safety: safetyTags === null ? null : safetyTags.slice('meta.'.length),
   });
+  const folder = join(runDir, 'selection');
+  writeJson(join(folder, 'effects.json'), effects);
+  const file = join(folder, 'labels.jsonl');
+  // What another scorer left would not be of these pairs.
+  rmSync(file, { force: true });
+  if (scores.length === 0) return { effects, labels: null };
   // Held-out pairs contradict too.
   const outside = outsideEvidence(parseLines<PreferencePair>(join(runDir, PAIRS_FILE)), dropped);
-  const labels = labelDropped(scored.scores, scored.difficulties, keptIds, scored.hyper.beta, outside);
-  const folder = join(runDir, 'selection');
-  writeJsonLines(join(folder, 'labels.jsonl'), labels.rows);
-  writeJson(join(folder, 'effects.json'), effects);
+  // Of the loss, whatever the difficulty is measured by.
+  const labels = labelDropped(scores, aggregate(scores), keptIds, config.training.beta, outside);
+  writeJsonLines(file, labels.rows);
   return { effects, labels };
 }
 

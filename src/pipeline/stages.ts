@@ -1,14 +1,10 @@
 import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { inputError } from '../base/errors.ts';
 import { writeError } from '../base/files.ts';
 import { hashOfList, type Json, sha256 } from '../base/hash.ts';
 import { writeJson, writeJsonLines } from '../base/json.ts';
 import { parseLines } from '../base/own-lines.ts';
-import { aggregate } from '../difficulty/aggregate.ts';
-import { type CrossFitItem, crossFitPlan } from '../difficulty/cross-fit.ts';
-import { type Reliability, reliability } from '../difficulty/reliability.ts';
-import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
+import type { DifficultyRow } from '../difficulty/scores.ts';
 import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { modelName } from '../model/hub.ts';
 import type { PreferencePair } from '../pairs/pair.ts';
@@ -16,32 +12,22 @@ import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
+import { costOf } from '../select/budget.ts';
 import { type KeepOptions, keep } from '../select/keep.ts';
 import { ledger } from '../select/ledger.ts';
-import { firstWithin } from '../select/quota.ts';
 import { strataCounts } from '../select/strata.ts';
-import { totalSteps } from '../train/optimise.ts';
-import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
+import { execute, type StageContext, type StageCost } from './execute.ts';
 import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
-import { judgeAnswers, needRewardMemory } from './judging.ts';
-import { keepShare, nominalShare } from './keep-share.ts';
-import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
-import { generationInputs, lengthsOf, type Prepared, readUsable } from './prepare.ts';
-import { needMemory } from './resources.ts';
+import { judgeAnswers } from './judging.ts';
+import { keepShare } from './keep-share.ts';
+import { generationInputs, lengthsOf, type Prepared, pairTokensOf, readUsable } from './prepare.ts';
+import { isTuned, type Scored, type ScoredPairs, tune } from './score.ts';
 import { type SelectionSideEffects, writeSideEffects } from './side-effects.ts';
 import { fixedHyper } from './start.ts';
-import { answersUnit, type Hyper, heldOutUnit, referenceUnit, scoringUnit, trainingUnit } from './units.ts';
+import { answersUnit, heldOutUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
 
-export interface Scored {
-  readonly hyper: Hyper;
-  readonly reference: UnitResult;
-  readonly learningRates: TriedRates | null;
-  readonly scores: readonly ScoreRow[];
-  readonly difficulties: readonly DifficultyRow[];
-  readonly reliability: Reliability;
-  readonly costs: readonly StageCost[];
-}
+export { isTuned, measure, type Scored, type ScoredPairs, score, tune } from './score.ts';
 
 export interface Selected {
   /** The share that was kept, and how. */
@@ -54,6 +40,8 @@ export interface Selected {
   readonly threshold: number;
   /** What the selection did to the data, and what the dropped pairs look like. */
   readonly sideEffects: SelectionSideEffects;
+  /** What the kept pairs cost, in the unit of the budget; null without one. */
+  readonly spent: number | null;
   readonly costs: readonly StageCost[];
 }
 
@@ -80,99 +68,30 @@ export interface Evaluated {
   readonly start: { readonly answers: readonly Answer[]; readonly graded: readonly GradedAnswer[] | null };
   /** Conversations whose prompt lost its start to fit into the judge's context. */
   readonly promptsCut: number;
+  /** Prompts that count for none, see `Judged`. */
+  readonly withoutVerdict: number;
   /** Of the held-out pairs under the start model. */
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly costs: readonly StageCost[];
 }
 
-/** Reference log-probabilities, learning rate, cross-fit; writes `scores.jsonl`, `difficulty.jsonl`, `reliability.json`. */
-export async function score(prepared: Prepared, context: StageContext): Promise<Scored> {
-  const { config, base, pool, strata } = prepared;
-  needMemory(config, runMemory(prepared));
-  if (prepared.rewardModel !== null) needRewardMemory(prepared, prepared.rewardModel);
-  const costs: StageCost[] = [];
-  const { folds, seeds, checkpoints, precision } = config.difficulty;
-  const passes = [
-    referenceUnit(base, { loss: config.training.loss }),
-    ...(precision === 'f32' ? [] : [referenceUnit(base, { precision })]),
-  ];
-  const title = 'Reference log-probabilities';
-  const [reference, rounded = reference] = (await execute(prepared, context, title, passes, costs)) as [
-    UnitResult,
-    UnitResult?,
-  ];
-  const references = { training: reference, scoring: rounded };
-  const items: CrossFitItem[] = pool.map(({ tokens, duplicateKey }) => ({ id: tokens.id, duplicateKey }));
-  const plan = crossFitPlan(items, { folds, seeds, firstSeed: config.seed });
-  const ids = (places: readonly number[]) =>
-    writeIds(
-      context.runDir,
-      places.map((place) => (items[place] as CrossFitItem).id),
-    );
-  const inputs = plan.map((run) => ({ run, trainOn: ids(run.trainOn), score: ids(run.score) }));
-  const unitFor = ({ run, trainOn, score: held }: (typeof inputs)[number], hyper: Hyper) =>
-    scoringUnit(base, references, {
-      hyper,
-      seed: run.seed,
-      part: run.part,
-      checkpoints,
-      precision,
-      trainOn,
-      score: held,
-    });
-
-  const fixed = fixedHyper(config, prepared.checkpoint, prepared.start, pool.length);
-  const scoringRun = (hyper: Hyper) => unitFor(inputs[0] as (typeof inputs)[number], hyper);
-  const run = { prepared, context, reference, costs };
-  const { learningRate, rates } = await chooseLearningRate(run, fixed, scoringRun);
-  const hyper: Hyper = { ...fixed, learningRate };
-  const fewestSteps = Math.min(...plan.map((item) => totalSteps(item.trainOn.length, hyper)));
-  if (checkpoints > fewestSteps)
-    throw inputError('too-many-checkpoints', 'a scoring run has fewer steps than checkpoints', {
-      got: `${fewestSteps} steps, ${checkpoints} checkpoints`,
-      remedy: 'Lower difficulty.checkpoints or training.batchSize, or give more pairs',
-    });
-
-  const results = await execute(
-    prepared,
-    context,
-    'Scoring runs',
-    inputs.map((input) => unitFor(input, hyper)),
-    costs,
-  );
-  const scores = results
-    .flatMap((result) => [...parseLines<ScoreRow>(resultFile(result, 'scores.jsonl'))])
-    .sort((a, b) => a.row - b.row || a.seed - b.seed || a.checkpoint - b.checkpoint);
-  const difficulties = aggregate(scores);
-  const agreement = reliability(scores, {
-    beta: hyper.beta,
-    keepFraction: nominalShare(config),
-    kept: (order, count) => firstWithin(order, count, strata),
-  });
-  writeJsonLines(join(context.runDir, 'scores.jsonl'), scores);
-  writeJsonLines(join(context.runDir, 'difficulty.jsonl'), difficulties);
-  const { agreement: _, ...summary } = agreement;
-  writeJson(join(context.runDir, 'reliability.json'), summary);
-  return {
-    hyper,
-    reference,
-    learningRates: rates,
-    scores,
-    difficulties,
-    reliability: agreement,
-    costs,
-  };
-}
-
 /**
  * Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`; and what it did:
- * `labels.jsonl` of the dropped pairs, `effects.json`.
+ * `effects.json`, `labels.jsonl` of the dropped pairs.
  */
-export async function select(prepared: Prepared, scored: Scored, context: StageContext): Promise<Selected> {
+export async function select(
+  prepared: Prepared,
+  scored: ScoredPairs,
+  context: StageContext,
+): Promise<Selected> {
   const { config, heldOut, refused, base, source, strata } = prepared;
   const costs: StageCost[] = [];
-  const { options, auto } = await keepShare(prepared, scored, context, costs);
-  const kept = keep(scored.difficulties, options, strata);
+  // Only a share that is chosen by trainings needs what they need.
+  const ready = config.selection.keepFraction === 'auto' ? await tune(prepared, scored, context) : scored;
+  costs.push(...ready.costs.slice(scored.costs.length));
+  const { options, auto } = await keepShare(prepared, ready, context, costs);
+  const tokens = pairTokensOf(prepared.pool);
+  const kept = keep(scored.difficulties, options, strata, tokens);
   const threshold = kept.reduce(
     (most, { difficulty }) => Math.max(most, difficulty),
     Number.NEGATIVE_INFINITY,
@@ -180,6 +99,8 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
   const folder = join(context.runDir, 'selection');
   mkdirSync(folder, { recursive: true });
   const keptIds = kept.map(({ id }) => id);
+  const measured = scored.scores.length > 0 ? scored.scores : scored.difficulties;
+  const spent = options.budget === undefined ? null : costOf(options.budget, keptIds, tokens);
   const pairs = readUsable(context.runDir, keptIds);
   writeJsonLines(
     join(folder, 'selected.jsonl'),
@@ -196,12 +117,24 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
   writeJson(join(folder, 'receipt.json'), {
     version: VERSION,
     data: { ...source, rowsRead: prepared.read },
-    model: { name: modelName(base.modelDir), dir: base.modelDir, hash: base.modelHash },
+    model: {
+      name: modelName(base.modelDir),
+      dir: base.modelDir,
+      hash: base.modelHash,
+      chatTemplate: prepared.tokenizer.chatTemplate !== null,
+    },
     tokens: base.tokens.hash,
-    training: scored.hyper,
-    difficulty: { ...config.difficulty, scores: hashOfList(scored.scores as unknown as Json[]) },
+    // Where scoring trained nothing and the rate is searched for, it is not known yet.
+    training: isTuned(ready)
+      ? ready.hyper
+      : {
+          ...fixedHyper(config, prepared.checkpoint, prepared.start, prepared.pool.length),
+          learningRate: config.training.learningRate,
+        },
+    difficulty: { ...config.difficulty, scores: hashOfList(measured as unknown as Json[]) },
     selection: {
       ...options,
+      ...(options.budget === undefined ? {} : { budget: { ...options.budget, spent } }),
       ...(auto === null ? {} : { auto }),
       // Of each stratum how many pairs there were, and how many were kept.
       ...(strata === null ? {} : { within: config.selection.within, strata: strataCounts(strata, keptIds) }),
@@ -214,7 +147,7 @@ export async function select(prepared: Prepared, scored: Scored, context: StageC
     keptIds: sha256(keptIds.map((id) => `${id}\n`).join('')),
   });
   const sideEffects = writeSideEffects(prepared, scored, kept, context.runDir);
-  return { options, auto, kept, threshold, sideEffects, costs };
+  return { options, auto, kept, threshold, sideEffects, spent, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
@@ -226,7 +159,12 @@ export async function train(
 ): Promise<Trained> {
   const { config, base, pool, strata } = prepared;
   const costs: StageCost[] = [];
-  const input = { difficulties: scored.difficulties, lengths: lengthsOf(pool), strata };
+  const input = {
+    difficulties: scored.difficulties,
+    lengths: lengthsOf(pool),
+    strata,
+    tokens: pairTokensOf(pool),
+  };
   const plans = config.arms.flatMap((name: ArmName) =>
     Array.from({ length: config.trainingSeeds }, (_, i) =>
       planArm(name, input, selected.options, config.seed + i),
@@ -284,6 +222,7 @@ export async function evaluate(
     arms,
     start: { answers: start, graded: judged?.start ?? null },
     promptsCut: judged?.promptsCut ?? 0,
+    withoutVerdict: judged?.withoutVerdict ?? 0,
     reference: readReference(resultFile(scored.reference, 'log-probs.jsonl'), ids),
     costs,
   };

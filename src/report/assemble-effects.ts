@@ -37,12 +37,13 @@ export function assembleEffects(
 ): Effects {
   const { prepared, selected, runDir } = results;
   const { config, prompts } = prepared;
+  const { labels } = selected.sideEffects;
   const asked = new Map(prompts.map(({ id, prompt }) => [id, lastAsked(prompt)]));
   const effects = trainingEffects(behaviours(results), asked, config.seed);
   const sheet = costSheet(costInputs(results, comparisons, stages));
   return {
     selectionEffects: selected.sideEffects.effects,
-    dropped: droppedSummary(selected.sideEffects.labels, runDir),
+    ...(labels === null ? {} : { dropped: droppedSummary(labels, runDir) }),
     trainingEffects: effects,
     gates: { by: config.gates.by, results: gateResults(effects, comparisons, config.gates) },
     cost: { ...sheet, money: priced(sheet, config.prices) },
@@ -133,7 +134,8 @@ function costInputs(
     arms: trained.arms.map(({ plan }) => plan.ids),
     generatedTokens: all.reduce((sum, { tokens }) => sum + tokens, 0),
     folds: config.difficulty.folds,
-    seeds: config.difficulty.seeds,
+    // Some scorers need no scoring runs.
+    seeds: scored.scores.length === 0 ? 0 : config.difficulty.seeds,
     checkpoints: config.difficulty.checkpoints,
     epochs: scored.hyper.epochs,
     stages,

@@ -2,14 +2,17 @@ import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { type ArmOutcomes, armInterval, compareArms, type Metric } from '../evaluate/arms.ts';
 import { type HeldOutOutcome, heldOutOutcome } from '../evaluate/held-out.ts';
 import { answerLengthRows, winLengths } from '../evaluate/win-lengths.ts';
+import { sameFamily } from '../judge/family.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import { modelName } from '../model/hub.ts';
 import { refusedBy } from '../pairs/check.ts';
 import type { LogProbRow } from '../pipeline/inputs.ts';
-import { outlookOf, profileOf } from '../pipeline/outlook.ts';
+import { outlookFor } from '../pipeline/outlook.ts';
 import type { Prepared, UsedPair } from '../pipeline/prepare.ts';
+import { firstOf } from '../pipeline/score.ts';
 import type { Evaluated, Scored, Selected, Trained } from '../pipeline/stages.ts';
 import { VERSION } from '../pipeline/version.ts';
+import type { Config } from '../run/config.ts';
 import { assembleEffects } from './assemble-effects.ts';
 import type { ArmResult, Comparison, Interval, ReportData } from './data.ts';
 
@@ -22,6 +25,8 @@ export interface Results {
   readonly trained: Trained;
   readonly evaluated: Evaluated;
   readonly judge: GoldJudge | null;
+  /** The language model that judged; left out where none did. */
+  readonly llmJudge?: string;
   readonly command: string;
 }
 
@@ -54,6 +59,7 @@ export function assemble(results: Results): ReportData {
   const costs = mergeCosts([...scored.costs, ...trained.costs, ...evaluated.costs]);
   const outcomes = outcomesOf(results);
   const start = outcomes[0] as ArmOutcomes;
+  const likely = outlookFor(prepared, scored);
   const tokensOf = new Map(pool.map((used) => [used.tokens.id, used]));
   const kept = selected.kept.map(({ id }) => tokensOf.get(id) as UsedPair);
   const compared = comparisons(outcomes, config.seed);
@@ -95,11 +101,12 @@ export function assemble(results: Results): ReportData {
       weightDecay,
     },
     learningRates: scored.learningRates,
-    outlook: outlookOf(profileOf(prepared, scored)),
+    ...(likely === null ? {} : { outlook: likely }),
     difficulty: {
       folds: config.difficulty.folds,
       seeds: config.difficulty.seeds,
       checkpoints: config.difficulty.checkpoints,
+      ...scorerOf(config),
       spearman: scored.reliability.spearman,
       overlap: scored.reliability.overlap,
       reliabilityBetween: scored.reliability.between,
@@ -116,21 +123,57 @@ export function assemble(results: Results): ReportData {
       dropped: pool.length - selected.kept.length,
       direction: config.selection.direction,
       ...(config.selection.within === 'none' ? {} : { within: config.selection.within }),
+      ...selectedBy(selected),
       threshold: selected.threshold,
       lengths: { pool: meanLengths(pool), kept: meanLengths(kept) },
     },
     ...judgeOf(results),
     arms: [startResult(start, evaluated, config.seed), ...armResults(results, outcomes)],
     comparisons: compared,
-    notes: [...prepared.notes, ...cutNote(evaluated.promptsCut)],
+    notes: [
+      ...prepared.notes,
+      ...cutNote(evaluated.promptsCut),
+      ...withoutVerdictNote(evaluated.withoutVerdict),
+    ],
     ...assembleEffects(results, compared, costs),
   };
 }
 
-function judgeOf({ judge, prepared }: Results): Pick<ReportData, 'judge'> {
+/** Left out where it is the held-out loss. */
+function scorerOf(config: Config): Pick<ReportData['difficulty'], 'scorer'> {
+  const { scorer: name, scoresFile } = config.difficulty;
+  if (name === 'validation-loss') return {};
+  const file = scoresFile === null ? {} : { file: scoresFile };
+  return { scorer: { name, first: firstOf(config), ...file } };
+}
+
+function selectedBy({
+  options: { band, budget },
+  spent,
+}: Selected): Pick<ReportData['selection'], 'band' | 'budget'> {
+  return {
+    ...(band === undefined ? {} : { band }),
+    ...(budget === undefined || spent === null
+      ? {}
+      : { budget: { unit: budget.unit, most: budget.most, spent } }),
+  };
+}
+
+function judgeOf({ judge, llmJudge, prepared }: Results): Pick<ReportData, 'judge'> {
   if (judge !== null) return { judge: { kind: 'program', name: judge.name } };
+  if (llmJudge !== undefined) {
+    const family = sameFamily(llmJudge, modelName(prepared.checkpoint.dir));
+    return {
+      judge: { kind: 'language-model', name: llmJudge, ...(family === null ? {} : { sameFamily: family }) },
+    };
+  }
   const { rewardModel } = prepared;
   return rewardModel === null ? {} : { judge: { kind: 'reward-model', name: rewardModel.name } };
+}
+
+function withoutVerdictNote(prompts: number): string[] {
+  if (prompts === 0) return [];
+  return [`On ${prompts} prompts the judge gave no verdict on some answer: they count for none.`];
 }
 
 function cutNote(conversations: number): string[] {

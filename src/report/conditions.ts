@@ -1,6 +1,7 @@
 import type { ReportData } from './data.ts';
 import { both, type Html, html, word } from './html.ts';
 import { count, duration, fixed, keepPercent, MISSING, percent, scientific } from './numbers.ts';
+import { isMeasuredOnce, scorerName } from './scorer.ts';
 import { type Both, judgeName, term, type Word, words } from './words.ts';
 
 /** How the run was made: learning rates, hyper-parameters, data, time, version, command, notes. */
@@ -30,6 +31,7 @@ function table(title: Word, rows: readonly Row[]): Html {
 
 function dataTable(report: ReportData): Html {
   const { model, data, pairs, difficulty, selection, judge, version, seed } = report;
+  const scorer = scorerName(report);
   const scoring: Both = {
     en: `${difficulty.folds} parts × ${difficulty.seeds} seeds × ${difficulty.checkpoints} checkpoints`,
     ja: `${difficulty.folds} 分割 × ${difficulty.seeds} シード × ${difficulty.checkpoints} チェックポイント`,
@@ -48,15 +50,25 @@ function dataTable(report: ReportData): Html {
     [word('poolPairs'), html`${count(pairs.pool)}`],
     [word('heldOutPairs'), html`${count(pairs.heldOut)}`],
     [word('promptsCut'), html`${count(pairs.promptsCut)}`],
-    [word('scoring'), both(scoring)],
+    ...(scorer === null ? [] : [[word('scorer'), both(scorer)] as const]),
+    ...(scorer !== null && isMeasuredOnce(report) ? [] : [[word('scoring'), both(scoring)] as const]),
     [word('keepFraction'), html`${keepPercent(selection.keepFraction)}`],
     ...(selection.auto === undefined ? [] : [[word('keptBy'), both(words.tuningPrompts)] as const]),
+    ...(selection.band === undefined
+      ? []
+      : [[word('band'), html`${selection.band.map(keepPercent).join(' – ')}`] as const]),
+    ...(selection.budget === undefined ? [] : [budgetRow(selection.budget)]),
     [word('direction'), both(term(selection.direction))],
     ...(selection.within === undefined ? [] : [[word('within'), both(term(selection.within))] as const]),
     [word('keptPairs'), html`${count(selection.kept)} / ${count(selection.kept + selection.dropped)}`],
     [word('seed'), html`${String(seed)}`],
     [word('version'), html`${version}`],
   ]);
+}
+
+function budgetRow({ unit, most, spent }: NonNullable<ReportData['selection']['budget']>): Row {
+  const shown = (value: number) => (unit === 'money' ? fixed(value, 2) : count(value));
+  return [word('budget'), html`${shown(spent)} / ${shown(most)} ${both(words[unit])}`];
 }
 
 function refusedTable({ pairs }: ReportData): Html | null {

@@ -56,12 +56,18 @@ export interface ReportData {
     readonly spearman: number | null;
     /** Mean overlap (shared / kept) of the kept sets between the same. Chance level is the keep fraction. */
     readonly overlap: number | null;
-    readonly reliabilityBetween: 'seeds' | 'checkpoints' | 'token-halves';
+    readonly reliabilityBetween: 'seeds' | 'checkpoints' | 'token-halves' | null;
+    /** What ordered the pairs; left out where it was the held-out DPO loss. `values` are in its unit, low first. */
+    readonly scorer?: {
+      readonly name: string;
+      readonly first: 'smallest' | 'largest';
+      readonly file?: string;
+    };
     /** Difficulty by two of the seeds (or halves), for the scatter plot: at most 2,000 points. */
     readonly agreement: readonly (readonly [number, number])[];
-    /** Share of pairs that held-out models order as the label says (loss below ln 2). */
+    /** Share of pairs that held-out models order as the label says (loss below ln 2); of another scorer it says nothing. */
     readonly shareBelowLn2: number;
-    /** Every pool pair's difficulty (mean held-out DPO loss), in rank order. */
+    /** Every pool pair's difficulty (mean held-out DPO loss, or as `scorer` says), in rank order. */
     readonly values: readonly number[];
   };
   /** What was likely of leaving out the hardest pairs, before any arm was trained; left out in reports of before there was one. */
@@ -75,6 +81,14 @@ export interface ReportData {
     readonly direction: string;
     /** Strata of which each keeps the same share: `length`, or `meta.` and a field; left out where all pairs are one. */
     readonly within?: string;
+    /** Quantiles of difficulty between which pairs were kept; left out where there was no band. */
+    readonly band?: readonly [number, number];
+    /** What the kept pairs were paid from; left out where a share or a band decided. */
+    readonly budget?: {
+      readonly unit: 'pairs' | 'tokens' | 'money';
+      readonly most: number;
+      readonly spent: number;
+    };
     /** Largest difficulty kept. */
     readonly threshold: number;
     /** Mean completion length in tokens, before and after selection. */
@@ -84,7 +98,12 @@ export interface ReportData {
     };
   };
   /** Who compared the answers; left out where nobody did, and in reports of before this was told. */
-  readonly judge?: { readonly kind: 'program' | 'reward-model'; readonly name: string };
+  readonly judge?: {
+    readonly kind: 'program' | 'reward-model' | 'language-model';
+    readonly name: string;
+    /** The family that a language model shares with the model that was trained; left out where none is known. */
+    readonly sameFamily?: string;
+  };
   readonly arms: readonly ArmResult[];
   /** Paired differences, selected arm minus another, over the same prompts. */
   readonly comparisons: readonly Comparison[];
@@ -159,6 +178,6 @@ export interface Comparison {
 }
 
 /** Whether one value of the difficulty parts kept from not kept: only where the easiest of all pairs are kept. */
-export function hasOneCut({ direction, within }: ReportData['selection']): boolean {
-  return direction === 'easiest' && within === undefined;
+export function hasOneCut({ direction, within, band }: ReportData['selection']): boolean {
+  return direction === 'easiest' && within === undefined && band === undefined;
 }

@@ -3,11 +3,14 @@ import { type Bin, histogram } from '../stats/histogram.ts';
 import { hasOneCut, type ReportData } from './data.ts';
 import { fixed, keepPercent, known } from './numbers.ts';
 import { bilingual, type Chart, draw } from './plot.ts';
+import { scorerName } from './scorer.ts';
 import { words } from './words.ts';
 
 const BINS = 48;
 /** How the difficulty is spread, with the cut and the loss of a guess. */
-export function difficultyChart({ difficulty, selection }: ReportData): Chart | null {
+export function difficultyChart(data: ReportData): Chart | null {
+  const { difficulty, selection } = data;
+  const scorer = scorerName(data);
   if (difficulty.values.length === 0) return null;
   const cut = hasOneCut(selection) ? selection.threshold : Number.POSITIVE_INFINITY;
   const bins = histogramAround(difficulty.values, cut);
@@ -30,7 +33,7 @@ export function difficultyChart({ difficulty, selection }: ReportData): Chart | 
   const guess = bilingual({ en: 'ln 2 (a guess)', ja: 'ln 2（当て推量）' });
   const edge = bilingual({ en: `cut ${fixed(cut, 3)}`, ja: `しきい値 ${fixed(cut, 3)}` });
   const rules = [
-    { x: Math.LN2, text: guess, level: 1.07, dash: '4 3' },
+    ...(scorer === null ? [{ x: Math.LN2, text: guess, level: 1.07, dash: '4 3' }] : []),
     ...(known(cut) ? [{ x: cut, text: edge, level: 1.17, dash: 'none' }] : []),
   ];
   const blue = known(cut)
@@ -39,11 +42,18 @@ export function difficultyChart({ difficulty, selection }: ReportData): Chart | 
         ja: `青はしきい値以下（採用率 ${keep}）。`,
       }
     : { en: '', ja: '' };
+  const beyond =
+    scorer === null
+      ? {
+          en: ' Right of ln 2, models that did not train on the pair contradict its label.',
+          ja: 'ln 2 より右は、そのペアで学習していないモデルがラベルと逆の判断をしたペアです。',
+        }
+      : { en: ` By ${scorer.en}.`, ja: `尺度：${scorer.ja}。` };
   return {
     id: 'difficulty',
     caption: {
-      en: `Difficulty of the ${pairs} pairs of the pool, low is easy.${blue.en} Right of ln 2, models that did not train on the pair contradict its label.`,
-      ja: `選別対象 ${pairs} 件の難易度（低いほど易しい）。${blue.ja}ln 2 より右は、そのペアで学習していないモデルがラベルと逆の判断をしたペアです。`,
+      en: `Difficulty of the ${pairs} pairs of the pool, low is easy.${blue.en}${beyond.en}`,
+      ja: `選別対象 ${pairs} 件の難易度（低いほど易しい）。${blue.ja}${beyond.ja}`,
     },
     svg: draw(
       {
@@ -51,7 +61,7 @@ export function difficultyChart({ difficulty, selection }: ReportData): Chart | 
         marginLeft: 48,
         marginBottom: 44,
         x: {
-          label: bilingual(words.difficulty),
+          label: bilingual(scorer === null ? words.difficulty : words.difficultyByScorer),
           labelArrow: 'none',
           labelAnchor: 'center',
           insetLeft: 4,
@@ -120,6 +130,7 @@ export function agreementChart({ difficulty }: ReportData): Chart | null {
   const all = points.flat();
   const domain = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
   const seeds = difficulty.reliabilityBetween === 'seeds';
+  const loss = difficulty.scorer === undefined;
   const rho = fixed(difficulty.spearman, 2);
   const axis = { domain, labelArrow: 'none', ticks: 5, grid: true, inset: 5 } as const;
   return {
@@ -135,11 +146,14 @@ export function agreementChart({ difficulty }: ReportData): Chart | null {
         marginBottom: 44,
         x: {
           ...axis,
-          label: bilingual(seeds ? words.seedOne : words.oneRun),
+          label: bilingual(seeds ? (loss ? words.seedOne : words.seedOneScorer) : words.oneRun),
           labelAnchor: 'center',
           labelOffset: 38,
         },
-        y: { ...axis, label: bilingual(seeds ? words.seedTwo : words.otherRun) },
+        y: {
+          ...axis,
+          label: bilingual(seeds ? (loss ? words.seedTwo : words.seedTwoScorer) : words.otherRun),
+        },
         marks: [
           Plot.dot(points, { x: '0', y: '1', r: 1.6, fill: 'var(--accent)', fillOpacity: 0.35 }),
           Plot.line(

@@ -1,6 +1,7 @@
 import { spearmanBrown } from '../stats/correlation.ts';
 import { hasOneCut, type ReportData } from './data.ts';
 import { fixed, keepPercent, known, percent } from './numbers.ts';
+import { isMeasuredOnce, scorerName } from './scorer.ts';
 import { type Sentence, say } from './sentences.ts';
 
 /** Below this rank correlation more of a pair's place is noise than order. */
@@ -17,10 +18,27 @@ const BETWEEN = {
 /** How far the difficulty can be trusted: noise in the scores is noise in the selection. */
 export function reliability(data: ReportData): Sentence[] {
   const { difficulty, selection } = data;
-  const between = BETWEEN[difficulty.reliabilityBetween];
+  const between = BETWEEN[difficulty.reliabilityBetween ?? 'seeds'];
   const rho = difficulty.spearman;
+  const scorer = scorerName(data);
   const sentences: Sentence[] = [];
-  if (!known(rho)) {
+  if (scorer !== null)
+    sentences.push(
+      say(
+        'neutral',
+        `The pairs are ordered by another scorer than the held-out loss: ${scorer.en}.`,
+        `ペアの順序は学習に使わないときの損失ではなく、別の尺度によります：${scorer.ja}。`,
+      ),
+    );
+  if (isMeasuredOnce(data)) {
+    sentences.push(
+      say(
+        'neutral',
+        'It was measured once, so how stable the order is was not measured; whether this order is the better one, only the arms tell.',
+        '測定は一度だけで、順位の安定性は測定されていません。この順序が有効かどうかは、条件の比較だけが示します。',
+      ),
+    );
+  } else if (!known(rho)) {
     sentences.push(
       say(
         'warn',
@@ -76,6 +94,8 @@ export function reliability(data: ReportData): Sentence[] {
       ),
     );
   }
+  // Losses alone have a ln 2 at which the label is contradicted.
+  if (scorer !== null) return sentences;
   const pairs = fixed(difficulty.values.length, 0);
   const below = percent(difficulty.shareBelowLn2);
   const cut =
@@ -110,7 +130,9 @@ function sharedKept({ difficulty, selection }: ReportData): Sentence[] {
   ];
 }
 
-/** Whether the selection rests on noise, or nobody looked. */
-export function isUnreliable({ difficulty }: ReportData): boolean {
+/** Whether the selection rests on noise, or nobody looked where noise is. */
+export function isUnreliable(data: ReportData): boolean {
+  const { difficulty } = data;
+  if (isMeasuredOnce(data)) return false;
   return !known(difficulty.spearman) || difficulty.spearman < NOISE;
 }

@@ -53,9 +53,10 @@ export function verdict(data: ReportData): Verdict {
   const findings = [
     headlineOf(outcome, evidence),
     // A selection that rests on noise must not stand unqualified in the verdict.
-    ...(isUnreliable(data) ? trust.slice(0, 1) : []),
+    ...(isUnreliable(data) ? trust.filter(({ level }) => level === 'warn').slice(0, 1) : []),
     ...withoutJudge(metric),
     ...byRewardModel(data),
+    ...byLanguageModel(data),
     ...shown.map(differenceSentence),
     ...lengthEffect(compared('random'), compared('length-matched')),
     ...failedGates(data),
@@ -117,6 +118,28 @@ function byRewardModel({ judge, arms }: ReportData): Sentence[] {
       `The judge is the ${name.en}: the answer with the higher reward wins. What it prefers is not necessarily what people prefer.`,
       `評価者は${name.ja}で、報酬の高い回答を勝ちとします。人の好みと一致するとは限りません。`,
     ),
+  ];
+}
+
+/** A language model is not the people whose opinion is wanted, and favours its own. */
+function byLanguageModel({ judge, arms }: ReportData): Sentence[] {
+  if (judge?.kind !== 'language-model' || arms.every(({ winRate }) => winRate === null)) return [];
+  const { name, sameFamily: family } = judge;
+  return [
+    say(
+      'neutral',
+      `The judge is the language model ${name}, asked about each answer in both orders. How far it agrees with people, winnow judge-check tells.`,
+      `評価者は言語モデル ${name} で、回答の提示順を入れ替えて 2 回ずつ判定しました。人の判断との一致は winnow judge-check で確認できます。`,
+    ),
+    ...(family === undefined
+      ? []
+      : [
+          say(
+            'warn',
+            `The judge and the model are of one family (${family}): judges favour their own.`,
+            `評価者とモデルは同じ系列（${family}）です。判定は自系列に甘くなりがちです。`,
+          ),
+        ]),
   ];
 }
 

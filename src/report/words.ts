@@ -60,8 +60,15 @@ export const words = {
     en: 'Difficulty (mean held-out loss, nats)',
     ja: '難易度（学習に使わないときの平均損失、nat）',
   },
+  difficultyByScorer: {
+    en: 'Difficulty (the scorer’s value, low is easy)',
+    ja: '難易度（尺度の値、低いほど易しい）',
+  },
+  scorer: { en: 'Ordered by', ja: '順序の尺度' },
   oneRun: { en: 'one half of the evidence', ja: '一方の測定' },
   otherRun: { en: 'the other half', ja: 'もう一方の測定' },
+  seedOneScorer: { en: 'Difficulty by one seed', ja: '一方のシードの難易度' },
+  seedTwoScorer: { en: 'Difficulty by another seed', ja: '別のシードの難易度' },
   seedOne: { en: 'Difficulty by one seed (nats)', ja: '一方のシードの難易度（nat）' },
   seedTwo: { en: 'Difficulty by another seed (nats)', ja: '別のシードの難易度（nat）' },
   pool: { en: 'all pairs in the pool', ja: '選別前の全ペア' },
@@ -99,6 +106,9 @@ export const words = {
   keptBy: { en: 'Keep fraction chosen on', ja: '採用率の決定' },
   tuningPrompts: { en: 'tuning prompts, by the judge', ja: '調整用プロンプトでの判定' },
   direction: { en: 'Direction', ja: '選別の向き' },
+  band: { en: 'Between quantiles of difficulty', ja: '難易度の分位範囲' },
+  budget: { en: 'Budget, spent of given', ja: '予算（使用／上限）' },
+  money: { en: 'in money', ja: '（金額）' },
   within: { en: 'Same share of each', ja: '層別（同じ採用率）' },
   scoring: { en: 'Scoring', ja: '難易度の測定' },
   seeds: { en: 'seeds', ja: 'シード' },
@@ -155,9 +165,19 @@ const TERMS: Readonly<Record<string, Both>> = {
     en: 'Choosing the keep fraction: rewards',
     ja: '採用率の選択（報酬の計算）',
   },
+  'Evaluation: judging': { en: 'Evaluation: judging', ja: '評価（判定）' },
+  'Choosing the learning rate: judging': {
+    en: 'Choosing the learning rate: judging',
+    ja: '学習率の選択（判定）',
+  },
+  'Choosing the keep fraction: judging': {
+    en: 'Choosing the keep fraction: judging',
+    ja: '採用率の選択（判定）',
+  },
   'Evaluation: rewards': { en: 'Evaluation: rewards', ja: '評価（報酬の計算）' },
   easiest: { en: 'easiest', ja: '易しい方から' },
   hardest: { en: 'hardest', ja: '難しい方から' },
+  middle: { en: 'middle', ja: '中程度' },
   random: { en: 'random', ja: '無作為' },
   length: { en: 'length difference', ja: '長さの差' },
   'easy to hard': { en: 'easy to hard', ja: '易しい順' },
@@ -179,6 +199,7 @@ const TERMS: Readonly<Record<string, Both>> = {
 
 /** Who judged, in words. */
 export function judgeName({ kind, name }: { readonly kind: string; readonly name: string }): Both {
+  if (kind === 'language-model') return { en: `language model ${name}`, ja: `言語モデル ${name}` };
   return kind === 'reward-model'
     ? { en: `reward model ${name}`, ja: `報酬モデル ${name}` }
     : { en: `program “${name}”`, ja: `プログラム「${name}」` };

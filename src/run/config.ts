@@ -4,6 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { inputError, type WinnowError } from '../base/errors.ts';
 import { isHubId } from '../base/hub-id.ts';
+import { checkScorer, checkSelection } from './checks.ts';
 import { type Config, configSchema } from './schema.ts';
 import { type Place, readSource, type Section, type Source } from './source.ts';
 import { configKeys, nearestKey, type SchemaNode, typeInWords } from './words.ts';
@@ -36,6 +37,10 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
   const config = checked.data;
   const text = promptLength(config, values, source);
   checkJudge(config, source, given);
+  const placeOf = (key: string) =>
+    given.has(key) ? { file: 'command line' } : source.placeOf(key.split('.'));
+  checkSelection(config, placeOf);
+  checkScorer(config, placeOf);
   checkLossAlpha(
     config,
     given.has('training.lossAlpha') ? { file: 'command line' } : source.placeOf(['training', 'lossAlpha']),
@@ -63,6 +68,11 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     tuningPrompts: within('tuningPrompts'),
     rewardModel: rewardModel === null ? null : modelOf('evaluation.rewardModel', rewardModel),
   };
+  const { scoresFile } = config.difficulty;
+  const difficulty = {
+    ...config.difficulty,
+    scoresFile: scoresFile === null ? null : fileOf('difficulty.scoresFile', scoresFile),
+  };
   const { adapter } = config.training;
   const training = {
     ...config.training,
@@ -72,6 +82,7 @@ export function loadConfig(file: string | null, overrides: Readonly<Record<strin
     ...config,
     text,
     training,
+    difficulty,
     evaluation,
     model: place('model'),
     data: place('data'),
@@ -117,6 +128,14 @@ function fromFlag(value: unknown, node: SchemaNode): unknown {
       return text;
     }
   };
+  // A map is written as YAML, or as `name=value,name=value`.
+  if (node.type === 'object' && /^[^{]*=/.test(value)) {
+    const pairs = value.split(',').map((part) => {
+      const at = part.indexOf('=');
+      return [part.slice(0, at).trim(), part.slice(at + 1).trim()];
+    });
+    return Object.fromEntries(pairs) as Record<string, string>;
+  }
   const parsed = scalar(value);
   if (!kinds.some(({ type }) => type === 'array') || Array.isArray(parsed)) return parsed;
   const named = kinds.some(({ enum: e, const: c }) => c === parsed || e?.includes(parsed as string));
@@ -148,17 +167,35 @@ function promptLength(config: Config, values: Section, source: Source): Config['
 }
 
 /** One judge a run: a win rate is one judge's. */
-function checkJudge({ evaluation }: Config, source: Source, given: ReadonlySet<string>): void {
-  const { judge, rewardModel } = evaluation;
-  if (judge === 'none' || rewardModel === null) return;
-  const key = 'evaluation.rewardModel';
-  throw inputError('config-value', 'there are two judges, and a win rate is of one', {
-    ...(given.has(key) ? { file: 'command line' } : source.placeOf(['evaluation', 'rewardModel'])),
+function checkJudge({ evaluation, llmJudge }: Config, source: Source, given: ReadonlySet<string>): void {
+  const judges = [
+    ['evaluation.judge', evaluation.judge === 'none' ? null : evaluation.judge],
+    ['evaluation.rewardModel', evaluation.rewardModel],
+    ['llmJudge.model', llmJudge.model],
+  ].filter((judge): judge is [string, string] => judge[1] !== null);
+  const [, second] = judges;
+  if (second !== undefined)
+    throw inputError('config-value', 'there are two judges, and a win rate is of one', {
+      ...placeIn(second[0], source, given),
+      key: second[0],
+      need: 'evaluation.judge, evaluation.rewardModel or llmJudge.model',
+      got: judges.map(([key, name]) => `${key}: ${name}`).join(', '),
+      remedy: 'Leave one of them out, and compare two judges by two run folders',
+    });
+  const { priceIn, priceOut, budgetUsd } = llmJudge;
+  if ((priceIn === null) === (priceOut === null) && (budgetUsd === null || priceIn !== null)) return;
+  const key = priceIn === null ? 'llmJudge.priceIn' : 'llmJudge.priceOut';
+  throw inputError('config-value', 'a price has two parts, and a budget needs both', {
+    ...placeIn(key, source, given),
     key,
-    need: 'evaluation.judge or evaluation.rewardModel',
-    got: `judge ${judge} and rewardModel ${rewardModel}`,
-    remedy: 'Leave one of them out, and compare two judges by two run folders',
+    need: 'llmJudge.priceIn and llmJudge.priceOut, USD for a million tokens',
+    got: `priceIn ${priceIn}, priceOut ${priceOut}, budgetUsd ${budgetUsd}`,
+    remedy: 'Give both, as the price list has them',
   });
+}
+
+function placeIn(key: string, source: Source, given: ReadonlySet<string>): Place {
+  return given.has(key) ? { file: 'command line' } : source.placeOf(key.split('.'));
 }
 
 /** `lossAlpha` means what the loss makes of it, and nothing where the loss has none. */

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { effects, gates, prices } from './schema-effects.ts';
+import { llmJudge } from './schema-judge.ts';
 
 const DEFAULT_ARMS = ['selected', 'full', 'random', 'hardest', 'easiest-shuffled'] as const;
 const ARMS = [...DEFAULT_ARMS, 'length-matched', 'shortest'] as const;
@@ -147,6 +149,48 @@ const training = z.strictObject({
 });
 
 const difficulty = z.strictObject({
+  scorer: z
+    .enum([
+      'validation-loss',
+      'learned-step',
+      'implicit-margin',
+      'perplexity-chosen',
+      'perplexity-gap',
+      'length',
+      'length-gap',
+      'rating-margin',
+      'file',
+    ])
+    .default('validation-loss')
+    .describe(
+      'What orders the pairs: docs/scorers.md. validation-loss, the default, is the paper’s; learned-step and implicit-margin come from the same scoring runs; perplexity-chosen and perplexity-gap take one pass of the start model; length, length-gap, rating-margin (columns of the data) and file (scores of a file or another run) take none.',
+    ),
+  first: z
+    .enum(['default', 'smallest', 'largest'])
+    .default('default')
+    .describe(
+      'Which end of the scorer’s own values counts as easy. default: the smallest; of implicit-margin and rating-margin the largest. Means nothing to validation-loss: selection.direction is its other end.',
+    ),
+  learnedMargin: z
+    .number()
+    .gt(0)
+    .default(0.4)
+    .describe('Margin from which on a pair counts as learned, for learned-step. δ of the paper (Eq. 2).'),
+  ratings: z
+    .array(z.string().min(1))
+    .length(2)
+    .default(['score_chosen', 'score_rejected'])
+    .describe(
+      'Columns of the data with the ratings of chosen and rejected, for rating-margin. The names that UltraFeedback’s pairs have.',
+    ),
+  scoresFile: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'File of scores or run folder for the scorer file: difficulty.jsonl, scores.jsonl, or CSV (docs/scorers.md). Joined by id, by the column prompt_id of the data, or by row.',
+    ),
   folds: z
     .int()
     .min(2)
@@ -194,11 +238,45 @@ const selection = z.strictObject({
       "Share of the pairs that is kept, 1 for all. auto: 0.5 to 0.9 are tried beside all pairs on the tuning prompts (needs a judge), and pairs are left out only where that wins there beyond chance. The paper's value on UltraFeedback (section 5); a comment in its released script recommends 0.6 for Gemma.",
     ),
   direction: z
-    .enum(['easiest', 'hardest', 'random'])
+    .enum(['easiest', 'hardest', 'middle', 'random'])
     .default('easiest')
     .describe(
-      'Which pairs are kept. The paper keeps the easiest and trains on them from easy to hard (Algorithm 1).',
+      'Which pairs are kept. The paper keeps the easiest and trains on them from easy to hard (Algorithm 1); hardest and middle, those nearest to the median, are trained on from easy to hard too.',
     ),
+  band: z
+    .array(z.number().min(0).max(1))
+    .length(2)
+    .nullable()
+    .default(null)
+    .describe(
+      'Quantiles of difficulty, such as [0.2, 0.8], between which pairs are kept: all of them, or those that direction prefers within a budget. Decides in place of keepFraction. null: none. Our addition.',
+    ),
+  budget: z
+    .strictObject({
+      pairs: count.nullable().default(null).describe('Most pairs that are kept.'),
+      tokens: count
+        .nullable()
+        .default(null)
+        .describe(
+          'Most tokens that are trained on: prompt, chosen and rejected of each pair, once in each of training.epochs.',
+        ),
+      money: z
+        .number()
+        .gt(0)
+        .nullable()
+        .default(null)
+        .describe('Most that training on the kept pairs may cost, by pricePerMillionTokens.'),
+    })
+    .prefault({})
+    .describe(
+      'A budget in place of keepFraction, of which one may be given: the preferred pairs are kept until the next would exceed it. Controls get the same budget. Our addition.',
+    ),
+  pricePerMillionTokens: z
+    .number()
+    .gt(0)
+    .nullable()
+    .default(null)
+    .describe('Price of a million tokens of training, in the currency of budget.money.'),
   within: z
     .union([
       z.literal('none'),
@@ -271,68 +349,6 @@ const evaluation = z.strictObject({
     .max(1)
     .default(1)
     .describe('Sample from the likeliest tokens that hold this probability together; 1 for all.'),
-});
-
-const tags = z.templateLiteral(['meta.', z.string().min(1)]).meta({ title: 'meta.FIELD' });
-
-const effects = z.strictObject({
-  safetyTags: tags
-    .nullable()
-    .default(null)
-    .describe(
-      'Further column of the data (meta.FIELD) that tags pairs for safety: a value, a list of them, or an object of yes and no. The report then says of which tags the selection drops more than their share. null: none.',
-    ),
-});
-
-/** Limits of a gate: beyond `warn` it is told in the report, beyond `fail` `winnow run` ends with exit code 3. */
-const gate = (warn: number, what: string) =>
-  z
-    .strictObject({
-      warn: z
-        .number()
-        .nullable()
-        .default(warn)
-        .describe(`${what}: beyond this it is a warning in the report. null: never. Our choice.`),
-      fail: z
-        .number()
-        .nullable()
-        .default(null)
-        .describe('Beyond this `winnow run` and `winnow report` end with exit code 3. null: never.'),
-    })
-    .prefault({})
-    .describe(`${what}. Limits {warn, fail}.`);
-
-const gates = z.strictObject({
-  by: z
-    .enum(['interval', 'point'])
-    .default('interval')
-    .describe(
-      'What must lie beyond `fail`. interval: the whole 95 % interval, so that nothing fails by chance; point: the value, which stops earlier. Warnings always go by the value.',
-    ),
-  lengthGrowth: gate(0.2, 'Growth of the mean answer length against the start model (0.2: a fifth longer)'),
-  repetition: gate(0.05, 'Rise of the share of repeated 4-grams in answers'),
-  unterminated: gate(0.05, 'Rise of the share of answers that run into the length limit'),
-  refusals: gate(0.05, 'Rise of the share of answers that refuse'),
-  languageSwitch: gate(0.02, 'Rise of the share of answers in another language than their prompt'),
-  chosenLogProbDrop: gate(
-    0.7,
-    'Drop of the log-probability of held-out chosen answers, nats a token (0.7: half as probable)',
-  ),
-  calibrationError: gate(0.15, 'Expected calibration error of the implied preference probability'),
-  winRateLoss: gate(0.02, 'Win rate lost against training on all pairs (0.02: two points)'),
-  correctnessLoss: gate(0.02, 'Share of correct answers lost against training on all pairs'),
-});
-
-const price = z.number().min(0).nullable().default(null);
-
-const prices = z.strictObject({
-  currency: z.string().min(1).max(12).default('USD').describe('What prices are in; shown as it is.'),
-  workerHour: price.describe(
-    'Price of an hour of one worker process: the machine’s hourly price divided by the workers that run side by side. null: no money is computed from hours.',
-  ),
-  millionTrainingTokens: price.describe(
-    'Price of a million tokens of the final training, where that is what you pay. null: no money is computed from tokens.',
-  ),
 });
 
 /** Everything that `winnow.yaml` may say. Each key has a default, and a text on its meaning and its origin. */
@@ -413,6 +429,7 @@ export const configSchema = z.strictObject({
     .default(1)
     .describe('How many seeds each arm is trained with. More of them tell an effect from chance.'),
   evaluation: evaluation.prefault({}).describe('How the arms are compared.'),
+  llmJudge: llmJudge.prefault({}).describe('A language model that judges generated answers.'),
   effects: effects.prefault({}).describe('What is looked at beside the win rate.'),
   gates: gates
     .prefault({})

@@ -1,7 +1,8 @@
 import { inputError } from '../base/errors.ts';
 import { deriveSeed, Random } from '../base/random.ts';
 import type { DifficultyRow } from '../difficulty/scores.ts';
-import { type KeepOptions, keep, keptCount } from './keep.ts';
+import { affordable, type PairTokens } from './budget.ts';
+import { type KeepOptions, keep } from './keep.ts';
 import { lengthStrata, type PairLengths, type Strata, stratumOf } from './strata.ts';
 
 /** What is compared: trainings that differ in their pairs and order, and in nothing else. */
@@ -31,6 +32,8 @@ export interface ArmInput {
   readonly lengths: ReadonlyMap<string, PairLengths>;
   /** Those that the selection was made within, or null. */
   readonly strata: Strata | null;
+  /** Of every pair, by id; for a budget of tokens or money. */
+  readonly tokens?: PairTokens;
 }
 
 /**
@@ -42,10 +45,14 @@ export interface ArmInput {
  * selection is made within strata, so are `random`, `hardest` and `easiest-shuffled`: they differ in difficulty, not
  * in what the strata hold. `length-matched` and `shortest` are drawn from all pairs.
  *
+ * Controls have the selection's budget: as many pairs, or, where the budget is of tokens or money, as many of those
+ * (`length-matched` has the selection's number of pairs either way). A band is the selection's alone: its controls
+ * are drawn from all pairs, as many as lie in it.
+ *
  * @throws inputError as `keep` does, and `no-length` for a pair whose lengths an arm needs and `lengths` lacks.
  */
 export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, seed: number): ArmPlan {
-  const { difficulties, strata } = input;
+  const { difficulties, strata, tokens } = input;
   const shuffleSeed = deriveSeed(seed, 'arm', name);
   const control = (rows: readonly DifficultyRow[]): ArmPlan => ({
     name,
@@ -54,13 +61,17 @@ export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, 
     order: 'shuffled',
     seed,
   });
-  const kept = (direction: KeepOptions['direction']) =>
-    keep(difficulties, { ...selection, direction, seed: shuffleSeed }, strata);
+  const selected = () => keep(difficulties, selection, strata, tokens);
+  const kept = (direction: KeepOptions['direction']) => {
+    const { band, ...free } = selection;
+    const keepFraction = band === undefined ? free.keepFraction : selected().length / difficulties.length;
+    return keep(difficulties, { ...free, keepFraction, direction, seed: shuffleSeed }, strata, tokens);
+  };
   switch (name) {
     case 'selected':
       return {
         name,
-        ids: idsOf(keep(difficulties, selection, strata)),
+        ids: idsOf(selected()),
         shuffleSeed: null,
         order: selection.direction === 'random' ? 'as selected' : 'easy to hard',
         seed,
@@ -74,9 +85,9 @@ export function planArm(name: ArmName, input: ArmInput, selection: KeepOptions, 
     case 'easiest-shuffled':
       return control(kept('easiest'));
     case 'length-matched':
-      return control(lengthMatched(input, keep(difficulties, selection, strata), shuffleSeed));
+      return control(lengthMatched(input, selected(), shuffleSeed));
     case 'shortest':
-      return control(shortest(input, keptCount(difficulties.length, selection.keepFraction)));
+      return control(shortest(input, selection, selected().length));
   }
 }
 
@@ -113,12 +124,18 @@ function lengthMatched(
 }
 
 /** The pairs with the fewest tokens in the chosen completion; equal ones in the order of the input. */
-function shortest({ difficulties, lengths }: ArmInput, count: number): DifficultyRow[] {
-  return difficulties
+function shortest(
+  { difficulties, lengths, tokens = new Map() }: ArmInput,
+  { budget }: KeepOptions,
+  count: number,
+): DifficultyRow[] {
+  const order = difficulties
     .map((pair) => ({ pair, tokens: lengthsOf(lengths, pair.id).chosen }))
     .sort((a, b) => a.tokens - b.tokens || a.pair.row - b.pair.row)
-    .slice(0, count)
     .map(({ pair }) => pair);
+  if (budget === undefined || budget.unit === 'pairs') return order.slice(0, count);
+  const paid = affordable(idsOf(order), budget, null, tokens);
+  return order.filter(({ id }) => paid.has(id));
 }
 
 function lengthsOf(lengths: ArmInput['lengths'], id: string): PairLengths {

@@ -1,5 +1,6 @@
 import type { DifficultyRow } from '../difficulty/scores.ts';
 import type { RefusedRow } from '../pairs/pair.ts';
+import type { Budget } from './budget.ts';
 import type { KeepOptions } from './keep.ts';
 import { type Strata, stratumOf } from './strata.ts';
 
@@ -38,8 +39,10 @@ export function ledger({ difficulties, kept, heldOut, refused, options, strata }
     ({
       easiest: `of the easiest ${count}`,
       hardest: `of the hardest ${count}`,
+      middle: `of the middle ${count}`,
       random: `of ${count} drawn at random`,
     })[options.direction];
+  const by = selectedBy(options);
   const within = strata == null ? null : standings(difficulties, position, strata);
   const rows: LedgerRow[] = [];
   for (const { id, row, difficulty, spread, rank } of difficulties) {
@@ -47,7 +50,7 @@ export function ledger({ difficulties, kept, heldOut, refused, options, strata }
     const own = within?.get(id);
     const standing = `rank ${rank} of ${total}${own === undefined ? '' : `, rank ${own.rank} of ${own.stratum.pairs} within ${own.stratum.name}`}`;
     const group = own === undefined ? what(kept.length) : `${what(own.stratum.kept)} there`;
-    const reason = `${standing}: ${place === undefined ? 'not one' : 'one'} ${group} (keep fraction ${options.keepFraction})`;
+    const reason = `${standing}: ${place === undefined ? 'not one' : 'one'} ${group} (${by})`;
     const decision = place === undefined ? 'drop' : 'keep';
     rows.push({ row, id, decision, reason, difficulty, spread, rank, position: place ?? null });
   }
@@ -57,6 +60,19 @@ export function ledger({ difficulties, kept, heldOut, refused, options, strata }
   for (const { id, row, message } of refused)
     rows.push({ row, id: id ?? null, decision: 'refused', reason: message, ...bare });
   return rows.sort((a, b) => a.row - b.row);
+}
+
+/** What decided the number: a share, a band of quantiles, a budget. */
+export function selectedBy({ keepFraction, band, budget }: KeepOptions): string {
+  const parts = [
+    ...(band === undefined ? [] : [`band ${band[0]} to ${band[1]}`]),
+    ...(budget === undefined ? [] : [`budget of ${budgetText(budget)}`]),
+  ];
+  return parts.length === 0 ? `keep fraction ${keepFraction}` : parts.join(', ');
+}
+
+function budgetText({ unit, most }: Budget): string {
+  return unit === 'money' ? `${most} in money` : `${most} ${unit}`;
 }
 
 interface Standing {

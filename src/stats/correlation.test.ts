@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { sampleRankCorrelation } from 'simple-statistics';
 import { describe, expect, test } from 'vitest';
-import { partialCorrelation, pearson, spearman, spearmanBrown } from './correlation.ts';
+import { partialCorrelation, pearson, spearman, spearmanBrown, spearmanInterval } from './correlation.ts';
 
 describe('pearson', () => {
   test('a worked example', () => {
@@ -99,5 +99,17 @@ describe('spearmanBrown', () => {
     expect(() => spearmanBrown(-1)).toThrow(RangeError);
     expect(() => spearmanBrown(-0.5, 4)).toThrow(RangeError);
     expect(() => spearmanBrown(Number.NaN)).toThrow('got NaN');
+  });
+});
+
+describe('interval of a rank correlation', () => {
+  test('the formula, a perfect correlation, too few cases', () => {
+    const half = (1.959963984540054 * Math.sqrt(1 + 0.5 ** 2 / 2)) / Math.sqrt(97);
+    const found = spearmanInterval(0.5, 100);
+    expect(found.low).toBeCloseTo(Math.tanh(Math.atanh(0.5) - half), 10);
+    expect(found.high).toBeCloseTo(Math.tanh(Math.atanh(0.5) + half), 10);
+    expect(spearmanInterval(1, 100)).toEqual({ value: 1, low: 1, high: 1 });
+    expect(spearmanInterval(0.9, 3)).toEqual({ value: 0.9, low: -1, high: 1 });
+    expect(() => spearmanInterval(1.1, 10)).toThrow(RangeError);
   });
 });

@@ -31,7 +31,7 @@ import {
   sidesOf,
 } from './sources.ts';
 
-/** `winnow evaluate --benchmark`: answers, judgments and what they say, in `benchmarks/NAME/` of the run folder. */
+/** `winnow evaluate --benchmark`: answers, judgments and what they say, in `benchmarks/NAME/JUDGE/` of the run folder; answers in `benchmarks/NAME/`. */
 export async function evaluateBenchmark(flags: BenchmarkFlags, outside: Outside): Promise<void> {
   const benchmark = benchmarkOf(flags);
   const config = configOf(flags);
@@ -91,13 +91,16 @@ export async function evaluateBenchmark(flags: BenchmarkFlags, outside: Outside)
         ...judged.data,
         notes: [...notes, ...judged.data.notes],
       };
-      judged.write(folder);
-      const published = await publishedForm(folder, around, data);
+      // Another judge's results are other results.
+      const by = join(folder, modelFileName(judge.judge.model ?? judge.judge.name));
+      mkdirSync(by, { recursive: true });
+      judged.write(by);
+      const published = await publishedForm(by, around, data);
       const whole: BenchmarkData = { ...data, published };
-      writeJson(join(folder, 'evaluation.json'), whole);
-      writeFileAtomic(join(folder, 'evaluation.html'), renderBenchmark(whole, config.language));
+      writeJson(join(by, 'evaluation.json'), whole);
+      writeFileAtomic(join(by, 'evaluation.html'), renderBenchmark(whole, config.language));
       progress.close();
-      outside.print(said(flags, whole, folder));
+      outside.print(said(flags, whole, by));
       if (judged.stopped?.error) throw judged.stopped.error;
       outside.signal.throwIfAborted();
       if (judged.stopped !== null)

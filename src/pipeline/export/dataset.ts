@@ -19,19 +19,44 @@ export function* exportRows(pairs: readonly ArmPair[]): Generator<FlatPair> {
   }
 }
 
-/**
- * Pairs of one kind: a column of a dataset has one type, so where some pairs are messages the texts of the others become
- * messages too (hh-rlhf's turns as turns, any other text as one question and one answer).
- */
-export function ofOneKind(pairs: readonly ArmPair[]): {
+/** Pairs that a column can hold, and what was done for it. */
+export interface OneKind {
   readonly pairs: readonly ArmPair[];
   readonly messages: boolean;
-  readonly changed: number;
-} {
-  const texts = pairs.filter(({ prompt }) => typeof prompt === 'string').length;
-  if (texts === pairs.length) return { pairs, messages: false, changed: 0 };
-  if (texts === 0) return { pairs, messages: true, changed: 0 };
-  return { pairs: pairs.map(asMessages), messages: true, changed: texts };
+  readonly notes: readonly string[];
+}
+
+/**
+ * Pairs of one kind, as the model was shown them:
+ * - strings of hh-rlhf's regular form are messages to a model with a chat template, and become messages here;
+ * - a column of a dataset has one type: where some pairs are messages, the other texts become messages too, each one
+ *   question and one answer.
+ */
+export function ofOneKind(given: readonly ArmPair[], chatTemplate: boolean | null): OneKind {
+  const isText = ({ prompt }: ArmPair) => typeof prompt === 'string';
+  const isTurns = ({ prompt }: ArmPair) => typeof prompt === 'string' && hhMessages(prompt) !== null;
+  const turns = chatTemplate === true ? given.filter(isTurns).length : 0;
+  const pairs = turns === 0 ? given : given.map((pair) => (isTurns(pair) ? asMessages(pair) : pair));
+  const texts = pairs.filter(isText).length;
+  const messages = texts < pairs.length;
+  const plain = messages ? texts : 0;
+  return {
+    pairs: plain === 0 ? pairs : pairs.map(asMessages),
+    messages,
+    notes: [
+      ...(turns === 0
+        ? []
+        : [`pairs of hh-rlhf text that were written as the messages that the model was shown: ${turns}`]),
+      ...(plain === 0
+        ? []
+        : [`pairs of plain text that were written as messages, because the others are messages: ${plain}`]),
+      ...(messages && chatTemplate === false
+        ? [
+            'the pairs are messages and the model has no chat template: winnow showed it hh-rlhf’s plain form, other trainers need a template',
+          ]
+        : []),
+    ],
+  };
 }
 
 function asMessages(pair: ArmPair): ArmPair {
@@ -87,7 +112,7 @@ export function card({ run, as, receipt, commands, notes }: CardInput): string {
     `---\n${stringify(front)}---`,
     `# ${front.pretty_name}`,
     `${pairs.length} preference pairs: ${what}. They are of ${data.file} (${data.rowsRead} rows, SHA-256 ${data.sha256}) and were measured with ${model.name}. Keep their order: turn the trainer's shuffling off.`,
-    '| Column | Meaning |\n| --- | --- |\n| `prompt`, `chosen`, `rejected` | texts, or lists of messages `{role, content}` |\n| `difficulty` | mean held-out DPO loss, nats |\n| `rank` | of all measured pairs, 1 is the easiest |\n| `id` | SHA-256 of the three texts |\n| `meta` | the further columns of the data, as JSON text |',
+    '| Column | Meaning |\n| --- | --- |\n| `prompt`, `chosen`, `rejected` | texts, or lists of messages `{role, content}` |\n| `difficulty` | mean held-out DPO loss, nats |\n| `rank` | of all measured pairs, 1 is the easiest |\n| `id` | SHA-256 of the three texts, as they were read |\n| `meta` | the further columns of the data, as JSON text |',
     ...(commands.length === 0
       ? []
       : [`## Training\n\nIn this folder:\n\n\`\`\`sh\n${commands.join('\n')}\n\`\`\``]),

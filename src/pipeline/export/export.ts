@@ -61,16 +61,11 @@ export async function exportRun(options: ExportOptions): Promise<Exported> {
   const to = resolve(options.to);
   needFreeFolder(to);
   const run = readRunArm(options.run, arm);
-  const { pairs, messages, changed } = ofOneKind(run.pairs);
+  const { pairs, messages, notes: changed } = ofOneKind(run.pairs, run.chatTemplate);
   needWholeCharacters(pairs);
   const input = { config: run.config, hyper: run.hyper, pairs, dataFile: dataFileOf(as), as, messages };
   const made = trainers.map((name) => [name, TRAINERS[name](input)] as const);
-  const notes = [
-    ...(changed === 0
-      ? []
-      : [`${changed} pairs of plain text were written as messages, because the others are messages`]),
-    ...made.flatMap(([, { notes }]) => notes),
-  ];
+  const notes = [...changed, ...made.flatMap(([, { notes }]) => notes)];
   const commands = Object.fromEntries(made.map(([name, { command }]) => [name, command]));
   const ids = sha256(pairs.map(({ id }) => `${id}\n`).join(''));
   const receipt = { ...run.receipt, export: { arm, pairs: pairs.length, ids, as } };

@@ -21,13 +21,20 @@ export interface RunArm {
   readonly arm: string;
   /** In training order. */
   readonly pairs: readonly ArmPair[];
+  /** Whether the model has a chat template; null where an older winnow did not say. */
+  readonly chatTemplate: boolean | null;
   /** The selection's receipt, without paths of this machine. */
   readonly receipt: Readonly<Record<string, unknown>>;
 }
 
 interface Receipt extends Record<string, unknown> {
   readonly data: { readonly file: string };
-  readonly model: { readonly name: string; readonly hash: string };
+  readonly model: {
+    readonly name: string;
+    readonly hash: string;
+    readonly dir: string;
+    readonly chatTemplate?: boolean;
+  };
   readonly training: Hyper;
   readonly keptIds: string;
 }
@@ -46,6 +53,7 @@ export function readRunArm(runDir: string, arm: string): RunArm {
     });
   }
   const { data, model, ...receipt } = readJson(file) as Receipt;
+  const { dir: _, ...modelSaid } = model;
   const config = loadConfig(join(dir, 'winnow.yaml'));
   const difficulties = new Map(
     [...parseLines<DifficultyRow>(join(dir, 'difficulty.jsonl'))].map((row) => [row.id, row]),
@@ -61,10 +69,11 @@ export function readRunArm(runDir: string, arm: string): RunArm {
       const { difficulty = null, rank = null } = difficulties.get(id) ?? {};
       return { id, row, prompt, chosen, rejected, meta, difficulty, rank };
     }),
+    chatTemplate: model.chatTemplate ?? null,
     receipt: {
       ...receipt,
       data: { ...data, file: basename(data.file) },
-      model: { name: model.name, hash: model.hash },
+      model: modelSaid,
     },
   };
 }
