@@ -70,12 +70,13 @@ export const ZERO_Z = 1;
  * - unstable: some runs are for the label and some against it;
  * - too hard: the rest: held-out models do not learn it, or learn the opposite without being sure of it.
  *
- * What the lab says of it (quick study `noise`, model s, two seeds, 360 of 1,800 pairs dropped): where a fifth of the labels
- * was wrong, 80 % of the pairs called likely wrong were (183 of 228), and 26 % of all wrong ones were called so; in the same
- * world and the demo's two, without a wrong label, 11, 21 and 30 % of the dropped pairs were called so, all mistakenly: they
- * contradict what the others teach. How many there are does not tell the one from the other. Taking away first what length
- * explains of a margin made it worse (54 and 5 %). Checkpoints of one run and halves of one answer are less independent
- * than seeds: with one seed z is too large, and the labels are weaker guesses.
+ * What the lab says of "against" (docs/lab.md, `noise`, 10 and 20 % flipped): precision 75 and 86 % where the pairs teach
+ * one thing, 13 and 24 % where hard pairs contradict a cue that the others teach. Of these labels (its quick study, two seeds,
+ * 360 of 1,800 pairs dropped, a fifth flipped): 183 of 228 called likely wrong were, 26 % of all flipped; in the same world
+ * and the demo's two, nothing flipped, 11, 21 and 30 % of the dropped pairs were called so. How many there are does not tell
+ * the one from the other. Taking away first what length explains of a margin made it worse (38 of 71, and 5 %).
+ * Checkpoints of one run and halves of one answer are less independent than seeds: with one seed z is too large, and the
+ * labels are weaker guesses.
  */
 export function labelDropped(
   scores: readonly ScoreRow[],

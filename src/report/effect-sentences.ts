@@ -239,8 +239,8 @@ export function droppedSentences({
       : [
           say(
             'neutral',
-            'How far to trust this: in Winnow’s lab, with a fifth of the labels wrong, 80% of the pairs called so were wrong, and 26% of the wrong ones were found. Where no label was wrong, 11 to 30% of the dropped pairs were called so all the same: right ones that contradict what the other pairs teach. Reading twenty tells which it is here.',
-            '信頼度の目安：Winnow の実験では、ラベルの 2 割が誤っているとき、こう推定されたペアの 80% が実際に誤りで、誤り全体の 26% が見つかりました。誤りのないデータでも、除外ペアの 11～30% がこう推定されました（ほかのペアの傾向と食い違うだけの正しいペア）。20 件ほど読めば、どちらかが分かります。',
+            'How far to trust this: in Winnow’s lab 75 to 86% of the pairs that models clearly order the other way were wrong where the other pairs teach one thing, but only 13 to 24% where hard pairs contradict a cue that the others teach; and where no label was wrong, 11 to 30% of the dropped pairs looked so all the same. Reading twenty tells which it is here.',
+            '信頼度の目安：Winnow の実験では、モデルが明らかに逆に順位付けしたペアのうち実際に誤りだったのは、ほかのペアの傾向が一貫していれば 75～86% でしたが、難しいペアが表面的な手がかりと食い違うデータでは 13～24% でした。誤りのないデータでも、除外ペアの 11～30% がこう見えました。20 件ほど読めば、どちらかが分かります。',
           ),
         ]),
     ...(between === 'seeds'
