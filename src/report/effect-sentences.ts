@@ -202,7 +202,7 @@ export function selectionSentences(effects: SelectionEffects): Sentence[] {
     ...warned.slice(0, MOST),
     say(
       'neutral',
-      `${count(warned.length - MOST)} more differences are in the tables.`,
+      `More in the tables: ${count(warned.length - MOST)}.`,
       `ほか ${count(warned.length - MOST)} 件の差は表にあります。`,
     ),
   ];
