@@ -4,6 +4,7 @@
  */
 export { WinnowError } from './base/errors.ts';
 export { aggregate } from './difficulty/aggregate.ts';
+export { compareScores, type ScoreComparison } from './difficulty/compare-scores.ts';
 export {
   type CrossFitItem,
   type CrossFitOptions,
@@ -22,7 +23,10 @@ export {
 } from './difficulty/outlook.ts';
 export { type DifficultyProfile, difficultyProfile, type Tenth } from './difficulty/profile.ts';
 export { type Reliability, reliability } from './difficulty/reliability.ts';
+export { readScoreFile, type ScoreFile, type ScoreFileOptions } from './difficulty/score-files.ts';
+export { SCORERS, type Scorer, type ScorerName } from './difficulty/scorers.ts';
 export { type DifficultyRow, type ScoreRow, validationLoss } from './difficulty/scores.ts';
+export { type StandIn, standIn } from './difficulty/stand-in.ts';
 export { type Suspicion, type SuspicionRow, suspicions } from './difficulty/suspicion.ts';
 export type { Agreement } from './evaluate/agreement.ts';
 export {
@@ -191,7 +195,8 @@ export type { ArmResult, Comparison, ReportData } from './report/data.ts';
 export { renderReport } from './report/page.ts';
 export { type Config, configJsonSchema, loadConfig } from './run/config.ts';
 export { type ArmInput, type ArmName, type ArmPlan, planArm } from './select/arms.ts';
-export { keep } from './select/keep.ts';
+export type { Budget, PairTokens } from './select/budget.ts';
+export { type Band, type Direction, type KeepOptions, keep } from './select/keep.ts';
 export {
   lengthStrata,
   metaStrata,

@@ -12,6 +12,7 @@ import {
   unitsOf,
   winnow,
   winnowOk,
+  writeRewardModel,
   writeRows,
 } from './tiny-world.ts';
 
@@ -148,6 +149,26 @@ describe('scorers of one contract', () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(/1 of \d+ pairs have no score/)]);
   });
 
+  it('a reward model’s margin, from one unit of rewards', async () => {
+    const reward = writeRewardModel(join(world.dir, 'reward'));
+    const folder = join(world.dir, 'by-reward');
+    const more = ['--quiet', '--scorer', 'reward-margin', '--reward-model', reward];
+    await winnowOk(argumentsOf('select', { ...world, data }, { out: folder, seeds: 1, more }));
+    const [unit, ...others] = unitsOf(folder) as [string];
+    expect(others).toEqual([]);
+    const { attempt } = JSON.parse(readText(unit, 'DONE.json')) as { attempt: string };
+    const rewards = new Map(
+      readRows<{ id: string; reward: number }>(unit, 'attempts', attempt, 'rewards.jsonl').map((row) => [
+        row.id,
+        row.reward,
+      ]),
+    );
+    for (const { id, difficulty } of readRows<DifficultyRow>(folder, 'difficulty.jsonl')) {
+      const [chosen, rejected] = ['chosen', 'rejected'].map((side) => rewards.get(`${id} ${side}`) as number);
+      expect(difficulty).toBeCloseTo((rejected as number) - (chosen as number), 10);
+    }
+  });
+
   it('the whole way by lengths: arms, a report that speaks of no held-out loss, no scoring run', async () => {
     const folder = join(world.dir, 'whole');
     const arms = 'selected,full,random';
@@ -172,6 +193,7 @@ describe('scorers of one contract', () => {
   it.each([
     [['--scorer', 'file'], /needs a file/],
     [['--scorer', 'length', '--scores-file', 'x'], /means nothing to the scorer length/],
+    [['--scorer', 'reward-margin'], /needs a reward model/],
     [['--scorer', 'learned-step'], /points of the training/],
     [['--set', 'difficulty.first=largest'], /low loss is easy/],
     [['--scorer', 'rating-margin', '--set', 'difficulty.ratings=good,bad'], /no number in the column good/],

@@ -146,14 +146,18 @@ function addSurrogate(scores: Command, outside: Outside): void {
   });
 }
 
-const USE = {
-  yes: 'may be used',
-  'more-pairs': 'cannot be told: the interval is too wide, so score more pairs by both',
-  no: 'should not be used',
-} as const;
+function ruling({ use, least }: StandIn, other: string): string {
+  const rule = `rule: the whole interval of the rank correlation at ${least} or above`;
+  const said = {
+    yes: `${other[0]?.toUpperCase()}${other.slice(1)} may be used`,
+    no: `${other[0]?.toUpperCase()}${other.slice(1)} should not be used`,
+    'more-pairs': `Whether ${other} may be used cannot be told: the interval is too wide, so test on more pairs`,
+  }[use];
+  return `${said} (${rule}). ${STAND_IN_BASIS}`;
+}
 
 function standInLines(found: StandIn, other: string, own: string): string[] {
-  const { n, at, spearman: rho, overlap, easyFoundHard, easyAboveLn2, use, least } = found;
+  const { n, at, spearman: rho, overlap, easyFoundHard, easyAboveLn2 } = found;
   const share = (one: Interval | null) =>
     one === null
       ? 'not known'
@@ -165,7 +169,7 @@ function standInLines(found: StandIn, other: string, own: string): string[] {
     `Easiest ${percent(at)} by ${other}: ${share(overlap)} are among the easiest by ${own}; by chance ${percent(at)}`,
     `of them ${share(easyFoundHard)} are among the hardest fifth by ${own}; by chance 20.0%`,
     `of them ${percent(easyAboveLn2.easiest)} are above ln 2 by ${own}; of all pairs ${percent(easyAboveLn2.all)}`,
-    `${other[0]?.toUpperCase()}${other.slice(1)} ${USE[use]} (rule: the whole interval at ${least} or above). ${STAND_IN_BASIS}`,
+    ruling(found, other),
   ];
 }
 

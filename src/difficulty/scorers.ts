@@ -13,13 +13,14 @@ export type ScorerName =
   | 'length'
   | 'length-gap'
   | 'rating-margin'
+  | 'reward-margin'
   | 'file';
 
 /** Which end of a scorer's own values counts as easy. */
 export type First = 'smallest' | 'largest';
 
 export interface Scorer {
-  /** What has to run: the cross-fitted trainings, one pass of the start model, or nothing. */
+  /** What of the model that is trained has to run: the cross-fitted trainings, one pass of it, or nothing. */
   readonly needs: 'scoring-runs' | 'reference' | 'nothing';
   readonly first: First;
   /** Of the value, for people. */
@@ -44,6 +45,8 @@ export const SCORERS: Readonly<Record<ScorerName, Scorer>> = {
   'length-gap': { needs: 'nothing', first: 'smallest', unit: 'tokens' },
   /** Rating of y_w − rating of y_l, from columns of the data. */
   'rating-margin': { needs: 'nothing', first: 'largest', unit: '' },
+  /** Reward of (x, y_w) − reward of (x, y_l), by a reward model: its passes alone. */
+  'reward-margin': { needs: 'nothing', first: 'largest', unit: '' },
   /** Scores of a file or another run. */
   file: { needs: 'nothing', first: 'smallest', unit: '' },
 };
@@ -63,7 +66,10 @@ export interface PairFacts {
 
 /** A value by a scorer that needs no scoring runs and no file. @throws inputError `no-rating`. */
 export function factValue(
-  name: Exclude<ScorerName, 'validation-loss' | 'learned-step' | 'implicit-margin' | 'file'>,
+  name: Exclude<
+    ScorerName,
+    'validation-loss' | 'learned-step' | 'implicit-margin' | 'reward-margin' | 'file'
+  >,
   facts: PairFacts,
   ratings: readonly [chosen: string, rejected: string],
 ): number {

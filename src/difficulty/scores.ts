@@ -29,7 +29,10 @@ export interface ScoreRow {
 export interface DifficultyRow {
   readonly id: string;
   readonly row: number;
-  /** Mean validation loss over seeds and checkpoints, nats: below ln 2 = 0.693 held-out models order the pair as labelled. */
+  /**
+   * Mean validation loss over seeds and checkpoints, nats: below ln 2 = 0.693 held-out models order the pair as labelled.
+   * Of another scorer its own value, or the negative where the largest come first: low is easy always.
+   */
   readonly difficulty: number;
   /** Standard deviation of the seeds' losses (of the checkpoints' where there is one seed); null with one loss. */
   readonly spread: number | null;

@@ -13,11 +13,11 @@ export const LEAST_AGREEMENT = 0.84;
 
 /**
  * What the rule rests on. *Reference:* Gao et al. 2025, Fig. 9 (Qwen-2.5-7B on Argilla, easiest 60 %: own order .250,
- * order of 32B .236, of 3B .224, random .202), with the agreement of the scores as released (Spearman with 7B: 32B
+ * order of 32B .236, of 3B .224, of Mistral .212, random .202), with the agreement of the scores as released (Spearman with 7B: 32B
  * .847, 3B .906).
  */
 export const STAND_IN_BASIS =
-  'Published: trained on the easiest 60 % by another size’s order (rank correlation 0.85 and 0.91), Qwen-2.5-7B kept 71 % and 46 % of what its own order gained over random pairs; no order that agrees less has been shown to help.';
+  'Published: on the easiest 60 % by another size’s order (rank correlation 0.85 and 0.91), Qwen-2.5-7B kept 71 % and 46 % of what its own order gained over random pairs; by the order of another family, whose agreement is not published, 21 %.';
 
 /** Whether scores may stand in for a model's own, by a sample that both have scored. */
 export interface StandIn {

@@ -26,6 +26,7 @@ import { type InputFile, readReference, writeIds } from './inputs.ts';
 import { needRewardMemory } from './judging.ts';
 import { keptOfOrder, nominalShare } from './keep-share.ts';
 import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
+import { rewardMargins } from './pair-rewards.ts';
 import { type Prepared, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
 import { scoresFromFile } from './scores-from-file.ts';
@@ -208,6 +209,8 @@ async function withoutRuns(
   if (scorer === 'file') {
     const file = await readScoreFile(scoresFile as string);
     values = scoresFromFile(file, [...metaOf().values()]);
+  } else if (scorer === 'reward-margin') {
+    values = await rewardMargins(prepared, [...metaOf().values()], context, costs);
   } else {
     if (scorer === 'validation-loss' || scorer === 'learned-step' || scorer === 'implicit-margin')
       throw new Error(`${scorer} needs scoring runs`);

@@ -19,6 +19,10 @@ const SCORER_NAMES: Readonly<Record<string, Both>> = {
     ja: '長さの差（良い回答－悪い回答、トークン）',
   },
   'rating-margin': { en: 'rating, chosen minus rejected', ja: '評点の差（良い回答－悪い回答）' },
+  'reward-margin': {
+    en: 'reward by the reward model, chosen minus rejected',
+    ja: '報酬モデルの報酬の差（良い回答－悪い回答）',
+  },
   file: { en: 'scores of a file', ja: 'ファイルのスコア' },
 };
 

@@ -154,6 +154,7 @@ const TERMS: Readonly<Record<string, Both>> = {
     ja: '学習率の選択（回答の生成）',
   },
   'Scoring runs': { en: 'Scoring runs', ja: '難易度の測定' },
+  'Rewards of the pairs': { en: 'Rewards of the pairs', ja: 'ペアの報酬の計算' },
   'Training the arms': { en: 'Training the arms', ja: '各条件の学習' },
   Evaluation: { en: 'Evaluation', ja: '評価' },
   'Choosing the keep fraction': { en: 'Choosing the keep fraction', ja: '採用率の選択' },

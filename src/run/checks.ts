@@ -49,7 +49,7 @@ export function checkSelection(
 
 /** A scorer has what it needs, and nothing that means nothing to it. */
 export function checkScorer(
-  { difficulty }: Pick<Config, 'difficulty'>,
+  { difficulty, evaluation }: Pick<Config, 'difficulty' | 'evaluation'>,
   placeOf: (key: string) => Place,
 ): void {
   const { scorer, first, scoresFile, checkpoints } = difficulty;
@@ -73,6 +73,14 @@ export function checkScorer(
           'null',
           'Leave it out, or set difficulty.scorer: file',
         );
+  if (scorer === 'reward-margin' && evaluation.rewardModel === null)
+    throw fault(
+      'scorer',
+      'the scorer reward-margin needs a reward model',
+      scorer,
+      'evaluation.rewardModel',
+      'Name a reward model, or choose another scorer',
+    );
   if (scorer === 'validation-loss' && first !== 'default')
     throw fault(
       'first',
