@@ -117,7 +117,7 @@ export function selectionEffects(
     for (const trait of TRAITS) if (hasTrait(answer, trait)) count('trait', 'trait', trait, isKept);
     if (safety !== null) for (const tag of tagsOf(pair.meta[safety])) count('safety', safety, tag, isKept);
     columns.add(pair);
-    categories.push({ meta: pair.meta, isKept });
+    categories.push({ meta: namesIn(pair.meta), isKept });
     vocabulary.add(`${asked}\n${answer}`, isKept);
   }
   const named = columns.done().categories.filter(({ column }) => column !== safety);
@@ -159,6 +159,15 @@ export function selectionEffects(
       .sort((a, b) => a.pHolm - b.pHolm || Math.abs(b.effect.value) - Math.abs(a.effect.value)),
     vocabulary: lost === null ? null : { ...lost, pHolm: adjusted.at(-1) as number },
   };
+}
+
+/** What may name a category: of other columns, which may hold whole texts, nothing is kept in memory. */
+function namesIn(meta: EffectPair['meta']): EffectPair['meta'] {
+  const isName = (value: unknown) =>
+    typeof value === 'boolean' ||
+    Number.isInteger(value) ||
+    (typeof value === 'string' && value.length <= 100);
+  return Object.fromEntries(Object.entries(meta).filter(([, value]) => isName(value)));
 }
 
 /** Of two values that divide a column between them one says all, and testing both would be paid for twice. */
