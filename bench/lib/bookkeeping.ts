@@ -55,7 +55,16 @@ async function books(upTo: string, model: string, data: string, out: string): Pr
     const trained = await timed('train', () => train(prepared, scored, selected, context));
     const evaluated = await timed('evaluate', () => evaluate(prepared, scored, trained, context));
     await timed('report', () => {
-      const results = { prepared, scored, selected, trained, evaluated, judge: null, command: 'bench' };
+      const results = {
+        runDir: out,
+        prepared,
+        scored,
+        selected,
+        trained,
+        evaluated,
+        judge: null,
+        command: 'bench',
+      };
       const report = assemble(results);
       writeJson(join(out, 'report.json'), report);
       writeFileAtomic(join(out, 'report.html'), renderReport(report));

@@ -9,6 +9,7 @@ import { runUnit } from '../run/worker.ts';
 import { addAlpacaEval } from './alpaca-eval.ts';
 import { addArenaHard } from './arena-hard.ts';
 import { addCheck } from './check.ts';
+import { addCost } from './cost.ts';
 import { addDemo } from './demo.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, reportError } from './exit.ts';
@@ -45,6 +46,7 @@ const outside: Outside = {
 addCheck(program, outside);
 addVerbs(program, outside);
 addPlan(program, outside);
+addCost(program, outside);
 addDemo(program, outside);
 addLab(program, outside);
 addMerge(program, outside);

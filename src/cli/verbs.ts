@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
+import { labelCounts } from '../difficulty/dropped.ts';
 import { SCORERS } from '../difficulty/scorers.ts';
 import type { Suspicion } from '../difficulty/suspicion.ts';
 import { nominalShare } from '../pipeline/keep-share.ts';
 import { profileOf } from '../pipeline/outlook.ts';
 import { firstOf, isTuned } from '../pipeline/score.ts';
+import { droppedSentences, selectionSentences } from '../report/effect-sentences.ts';
 import { outlookSentence } from '../report/outlook.ts';
 import { reportText } from '../report/text.ts';
 import type { Language } from '../report/words.ts';
@@ -12,6 +14,7 @@ import type { AutoKeep } from '../select/auto-keep.ts';
 import { selectedBy } from '../select/ledger.ts';
 import { type BenchmarkFlags, withBenchmarkFlags } from './benchmark/flags.ts';
 import type { DryRunFlags } from './dry-run.ts';
+import { needGates } from './gates.ts';
 import { type CommonFlags, configOf, withRunFlags } from './options.ts';
 import type { Outside } from './outside.ts';
 import { outcomeLine } from './plan.ts';
@@ -21,6 +24,8 @@ import { setOut, type Way } from './way.ts';
 export interface Said {
   readonly data: unknown;
   readonly text: string;
+  /** Called when all has been said: throws where a gate was not passed. */
+  readonly gate?: () => void;
 }
 
 interface Verb {
@@ -86,6 +91,7 @@ export async function travel(
     if (outcome !== null) way.progress.note(outcomeLine(outcome));
     way.progress.close();
     outside.print(flags.json === true ? `${JSON.stringify(said.data, null, 2)}\n` : `${said.text}\n`);
+    said.gate?.();
   } finally {
     way.progress.close();
     await way.close();
@@ -141,7 +147,7 @@ function suspicionLine({ learned, unclear, against }: Readonly<Record<Suspicion,
 }
 
 async function selectVerb(way: Way): Promise<Said> {
-  const { kept, threshold, options, auto, spent, forced, warnings } = await way.selected();
+  const { kept, threshold, options, auto, spent, forced, warnings, sideEffects } = await way.selected();
   const total = (await way.scored()).difficulties.length;
   const { direction, within } = way.config.selection;
   const { keepFraction, band, budget } = options;
@@ -159,8 +165,19 @@ async function selectVerb(way: Way): Promise<Said> {
     threshold,
     ...(byHand === 0 ? {} : { decided: { keep: forced.keep.size, drop: forced.drop.size } }),
     warnings,
+    effects: sideEffects.effects,
+    labels: sideEffects.labels === null ? null : labelCounts(sideEffects.labels),
     out: way.config.out,
   };
+  const told = [
+    ...(sideEffects.effects === null ? [] : selectionSentences(sideEffects.effects)),
+    ...(sideEffects.labels === null
+      ? []
+      : droppedSentences({
+          counts: labelCounts(sideEffects.labels),
+          between: sideEffects.labels.between,
+        }).slice(0, 2)),
+  ];
   const share = [
     ...(band === undefined && budget === undefined ? [] : [selectedBy(options)]),
     ...(spent === null || budget?.unit === 'pairs' ? [] : [`${Number(spent.toPrecision(6))} spent`]),
@@ -175,7 +192,8 @@ async function selectVerb(way: Way): Promise<Said> {
           `rules and people keep ${forced.keep.size} whatever their difficulty and drop ${forced.drop.size} from every arm`,
         ]),
     ...warnings.map((warning) => `note: ${warning}`),
-    `${way.config.out}/selection: selected.jsonl, ledger.jsonl, receipt.json`,
+    ...told.map(({ en }) => en),
+    `${way.config.out}/selection: selected.jsonl, ledger.jsonl, ${data.labels === null ? '' : 'labels.jsonl, '}effects.json, receipt.json`,
   ].join('\n');
   return { data, text };
 }
@@ -216,7 +234,8 @@ async function evaluateVerb(way: Way): Promise<Said> {
 
 async function reportVerb(way: Way): Promise<Said> {
   const data = await way.reported();
-  return { data, text: `${reportText(data, langOf(way))}\n\nReport: ${way.config.out}/report.html` };
+  const text = `${reportText(data, langOf(way))}\n\nReport: ${way.config.out}/report.html`;
+  return { data, text, gate: () => needGates(data, way.config.out) };
 }
 
 function langOf({ config: { language } }: Way): { readonly lang: Language } {

@@ -146,6 +146,7 @@ export function setOut(config: Config, options: WayOptions): Way {
   );
   const reported = once(async () => {
     const data = assemble({
+      runDir: config.out,
       evaluated: await evaluated(),
       prepared: await prepared(),
       scored: await tuned(),

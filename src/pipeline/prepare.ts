@@ -55,7 +55,7 @@ export interface Prepared {
   readonly base: UnitBase;
 }
 
-const PAIRS_FILE = 'pairs.jsonl';
+export const PAIRS_FILE = 'pairs.jsonl';
 
 /** What the user is told while a model comes from the hub, and while a reward model does. */
 interface HubTalk extends Pick<HubOptions, 'onProgress' | 'onNote' | 'signal'> {

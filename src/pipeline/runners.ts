@@ -301,6 +301,7 @@ async function trainHere(context: UnitContext, policy: Policy, job: TrainingHere
   const loss = {
     name: hyper.loss,
     alpha: hyper.lossAlpha,
+    beta: hyper.lossBeta,
     anchorWeight: hyper.anchorWeight,
     seed: job.lossSeed,
   };

@@ -31,6 +31,7 @@ import {
   selectionWarnings,
   verdictsOf,
 } from './selection.ts';
+import { type SelectionSideEffects, writeSideEffects } from './side-effects.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, heldOutUnit, trainingUnit } from './units.ts';
 import { VERSION } from './version.ts';
@@ -50,6 +51,8 @@ export interface Selected {
   readonly forced: Forced;
   /** What should be known of rules and decisions, in sentences. */
   readonly warnings: readonly string[];
+  /** What the selection did to the data, and what the dropped pairs look like. */
+  readonly sideEffects: SelectionSideEffects;
   /** What the kept pairs cost, in the unit of the budget; null without one. */
   readonly spent: number | null;
   readonly costs: readonly StageCost[];
@@ -87,7 +90,8 @@ export interface Evaluated {
 
 /**
  * Selection with its ledger and receipt: `selection/selected.jsonl`, `ledger.jsonl`, `receipt.json`, and
- * `corrections.jsonl` where people found labels the wrong way round.
+ * `corrections.jsonl` where people found labels the wrong way round; and what it did: `effects.json`, `labels.jsonl` of
+ * the dropped pairs.
  */
 export async function select(
   prepared: Prepared,
@@ -166,7 +170,8 @@ export async function select(
     },
   });
   const warnings = selectionWarnings(input, verdicts, options);
-  return { options, auto, kept, threshold, spent, forced, warnings, costs };
+  const sideEffects = writeSideEffects(prepared, scored, kept, runDir);
+  return { options, auto, kept, threshold, spent, forced, warnings, sideEffects, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */

@@ -6,7 +6,7 @@ import { type Adapter, readAdapter } from '../model/adapter.ts';
 import type { Checkpoint } from '../model/checkpoint.ts';
 import { loraTargets } from '../model/layer.ts';
 import type { Config } from '../run/config.ts';
-import { LOSSES } from '../train/losses.ts';
+import { LOSSES, ownBeta } from '../train/losses.ts';
 import { batchSize } from './resources.ts';
 import type { Hyper } from './units.ts';
 
@@ -65,8 +65,9 @@ export function fixedHyper(
   start: StartAdapter | null,
   pool: number,
 ): Omit<Hyper, 'learningRate'> {
-  const { adapter: _, lossAlpha, anchorWeight, ...training } = config.training;
+  const { adapter: _, lossAlpha, lossBeta, anchorWeight, ...training } = config.training;
   const alpha = lossAlpha ?? LOSSES[training.loss].defaultAlpha;
+  const beta = lossBeta ?? ownBeta(training.loss);
   const shape =
     start === null
       ? { targets: loraTargets(checkpoint.config, training.targets) }
@@ -74,6 +75,7 @@ export function fixedHyper(
   return {
     ...training,
     ...(alpha === null ? {} : { lossAlpha: alpha }),
+    ...(beta === null ? {} : { lossBeta: beta }),
     ...(anchorWeight === 0 ? {} : { anchorWeight }),
     batchSize: batchSize(config, pool),
     ...shape,

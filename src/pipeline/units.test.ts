@@ -57,6 +57,10 @@ describe('what units of training are known by', () => {
     expect(hyperOf({ 'training.loss': 'ld-dpo' })).toMatchObject({ loss: 'ld-dpo', lossAlpha: 0.5 });
     expect(hyperOf({ 'training.loss': 'r-dpo' })).toMatchObject({ loss: 'r-dpo', lossAlpha: 0.01 });
     expect(hyperOf({ 'training.loss': 'sampo' })).not.toHaveProperty('lossAlpha');
+    expect(hyperOf({ 'training.loss': 'simpo' })).toMatchObject({ lossAlpha: 0.5, lossBeta: 2 });
+    expect(hyperOf({ 'training.loss': 'cdpo' })).toMatchObject({ lossAlpha: 0.1 });
+    expect(hyperOf({ 'training.loss': 'ipo' })).not.toHaveProperty('lossAlpha');
+    expect(hyperOf({})).not.toHaveProperty('lossBeta');
     expect(hyperOf({})).not.toHaveProperty('anchorWeight');
   });
 });

@@ -12,13 +12,14 @@ import { ENGINE } from './version.ts';
  */
 export type Hyper = Omit<
   Config['training'],
-  'learningRate' | 'batchSize' | 'targets' | 'adapter' | 'lossAlpha' | 'anchorWeight'
+  'learningRate' | 'batchSize' | 'targets' | 'adapter' | 'lossAlpha' | 'lossBeta' | 'anchorWeight'
 > & {
   readonly targets: readonly string[];
   readonly learningRate: number;
   readonly batchSize: number;
   readonly loss: LossName;
   readonly lossAlpha?: number;
+  readonly lossBeta?: number;
   readonly anchorWeight?: number;
 };
 

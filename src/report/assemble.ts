@@ -13,10 +13,12 @@ import { firstOf } from '../pipeline/score.ts';
 import type { Evaluated, Scored, Selected, Trained } from '../pipeline/stages.ts';
 import { VERSION } from '../pipeline/version.ts';
 import type { Config } from '../run/config.ts';
+import { assembleEffects } from './assemble-effects.ts';
 import type { ArmResult, Comparison, Interval, ReportData } from './data.ts';
 
 /** Everything that the way of the data gave. */
 export interface Results {
+  readonly runDir: string;
   readonly prepared: Prepared;
   readonly scored: Scored;
   readonly selected: Selected;
@@ -51,6 +53,7 @@ export function assemble(results: Results): ReportData {
     weightDecay,
     loss,
     lossAlpha,
+    lossBeta,
     anchorWeight,
   } = scored.hyper;
   const costs = mergeCosts([...scored.costs, ...trained.costs, ...evaluated.costs]);
@@ -59,6 +62,7 @@ export function assemble(results: Results): ReportData {
   const likely = outlookFor(prepared, scored);
   const tokensOf = new Map(pool.map((used) => [used.tokens.id, used]));
   const kept = selected.kept.map(({ id }) => tokensOf.get(id) as UsedPair);
+  const compared = comparisons(outcomes, config.seed);
   return {
     version: VERSION,
     command,
@@ -86,6 +90,7 @@ export function assemble(results: Results): ReportData {
       beta,
       ...(loss === 'sigmoid' ? {} : { loss }),
       ...(lossAlpha === undefined ? {} : { lossAlpha }),
+      ...(lossBeta === undefined ? {} : { lossBeta }),
       ...(anchorWeight === undefined ? {} : { anchorWeight }),
       learningRate,
       batchSize,
@@ -124,12 +129,13 @@ export function assemble(results: Results): ReportData {
     },
     ...judgeOf(results),
     arms: [startResult(start, evaluated, config.seed), ...armResults(results, outcomes)],
-    comparisons: comparisons(outcomes, config.seed),
+    comparisons: compared,
     notes: [
       ...prepared.notes,
       ...cutNote(evaluated.promptsCut),
       ...withoutVerdictNote(evaluated.withoutVerdict),
     ],
+    ...assembleEffects(results, compared, costs),
   };
 }
 

@@ -1,6 +1,11 @@
+import type { DroppedLabel, DroppedLabels, LabelRow } from '../difficulty/dropped.ts';
 import type { Outlook } from '../difficulty/outlook.ts';
+import type { GateResult } from '../evaluate/effects/gates.ts';
+import type { TrainingEffects } from '../evaluate/effects/training-effects.ts';
 import type { WinLengths } from '../evaluate/win-lengths.ts';
+import type { CostSheet, Money } from '../pipeline/cost-sheet.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
+import type { SelectionEffects } from '../select/effects/selection-effects.ts';
 import type { Interval } from '../stats/interval.ts';
 
 /** 95 % bootstrap intervals over prompts (and training seeds, where there are several). */
@@ -103,6 +108,32 @@ export interface ReportData {
   /** Paired differences, selected arm minus another, over the same prompts. */
   readonly comparisons: readonly Comparison[];
   readonly notes: readonly string[];
+  /** What the selection did to the data; null where it dropped nothing, left out in reports of before this was told. */
+  readonly selectionEffects?: SelectionEffects | null;
+  /** What the dropped pairs look like; all of them are in `selection/labels.jsonl`. */
+  readonly dropped?: DroppedSummary;
+  /** What training changed beside what it was for. */
+  readonly trainingEffects?: TrainingEffects;
+  /** Limits of side effects, of the arm `selected`, and what became of them. */
+  readonly gates?: { readonly by: 'interval' | 'point'; readonly results: readonly GateResult[] };
+  /** What the pilot took and what selection saves. */
+  readonly cost?: CostSheet & { readonly money: Money | null };
+}
+
+export interface DroppedSummary {
+  readonly between: DroppedLabels['between'];
+  /** A swapped pair with at most this loss is easy, nats. */
+  readonly easyLoss: number;
+  readonly counts: Readonly<Record<DroppedLabel, number>>;
+  /** The hardest of each label, likely wrong ones first, with the beginnings of their texts. */
+  readonly first: readonly (Pick<
+    LabelRow,
+    'id' | 'row' | 'label' | 'reasons' | 'difficulty' | 'z' | 'swappedLoss'
+  > & {
+    readonly prompt: string;
+    readonly chosen: string;
+    readonly rejected: string;
+  })[];
 }
 
 export interface ArmResult {

@@ -1,6 +1,7 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import type { ReportData } from './data.ts';
+import { fixtureWithEffects } from './effects.fixture.ts';
 import { fixtureReport, fixtureWithoutGold, fixtureWithRewardModel } from './fixture.ts';
 import { renderReport } from './page.ts';
 import { reportText } from './text.ts';
@@ -24,6 +25,7 @@ const cases = [
   ['without', fixtureWithoutGold()],
   ['with a reward model', fixtureWithRewardModel()],
   ['one arm only', alone()],
+  ['with side effects, dropped pairs, shares and cost', fixtureWithEffects()],
 ] as const;
 
 describe.each(cases)('renderReport %s', (_, data) => {

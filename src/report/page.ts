@@ -4,6 +4,7 @@ import type { Comparison, ReportData } from './data.ts';
 import { figure, findings, page, type ShownFirst } from './frame.ts';
 import { both, type Html, html, word } from './html.ts';
 import { count, keepPercent, known } from './numbers.ts';
+import { panels } from './panels.ts';
 import { differenceText, findingOf, METRIC_NAMES, METRIC_UNITS } from './sentences.ts';
 import { armColumns, armDetail, armLabel, type Cell, reasonsIn } from './table.ts';
 import { type Verdict, verdict } from './verdict.ts';
@@ -31,6 +32,7 @@ ${findings(judged.reliability)}
 ${armsTable(data)}
 <div class="charts">${drawn.filter((chart) => !scatter.includes(chart.id)).map(figure)}</div>
 </section>
+${panels(data)}
 ${differences(data.comparisons)}
 ${conditions(data)}`;
   return page(frame, main);

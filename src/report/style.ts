@@ -44,6 +44,8 @@ small { display: block; color: var(--soft); font-size: .75rem; font-weight: 400;
 sup { margin-left: .15em; font-size: .7em; line-height: 0; }
 th small { white-space: normal; }
 .wide tbody th { min-width: 9rem; }
+details { margin: .75rem 0; } summary { cursor: pointer; color: var(--soft); font-size: .875rem; } details > .caption { margin-top: .75rem; }
+.texts { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 16rem; max-width: 34rem; } .texts b { color: var(--tone); }
 .footnotes { font-size: .8125rem; color: var(--soft); margin: .5rem 0 0; padding: 0; list-style: none; }
 .charts { margin-top: 1.5rem; display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1.5rem 2rem; }
 figure { margin: 0; break-inside: avoid; min-width: 0; }

@@ -1,5 +1,6 @@
 import { advice, FEW_PROMPTS } from './advice.ts';
 import type { Comparison, ReportData } from './data.ts';
+import { droppedSentences, gateSentence } from './effect-sentences.ts';
 import { correctnessLosses, lengthEffect, sideEffects } from './effects.ts';
 import { type Evidence, headlineOf, type Outcome, outcomeOf, titleOf } from './headline.ts';
 import { count, keepPercent } from './numbers.ts';
@@ -58,6 +59,7 @@ export function verdict(data: ReportData): Verdict {
     ...byLanguageModel(data),
     ...shown.map(differenceSentence),
     ...lengthEffect(compared('random'), compared('length-matched')),
+    ...failedGates(data),
     ...sideEffects(data, metric),
     ...limits(data, main),
     ...(data.outlook === undefined ? [] : [outlookSentence(data.outlook)]),
@@ -68,8 +70,21 @@ export function verdict(data: ReportData): Verdict {
     title: titleOf(outcome, evidence),
     findings,
     reliability: trust,
-    next: advice(data, outcome, evidence, main),
+    next: [
+      ...advice(data, outcome, evidence, main),
+      // The dropped pairs that look wrong, where there are any.
+      ...(data.dropped === undefined ? [] : droppedSentences(data.dropped).slice(0, 1)).filter(
+        ({ level }) => level === 'warn',
+      ),
+    ],
   };
+}
+
+/** A gate that the user set and that was not passed belongs into the verdict. */
+function failedGates({ gates }: ReportData): Sentence[] {
+  return (gates?.results ?? [])
+    .filter(({ outcome }) => outcome === 'failed')
+    .map((result) => gateSentence(result, gates?.by ?? 'interval'));
 }
 
 /** The win rate where one was compared, otherwise how well the model orders held-out pairs. */

@@ -128,15 +128,25 @@ describe('the strength of a corrected loss', () => {
     const none = fault('training:\n  loss: sampo\n  lossAlpha: 0.5\n');
     expect(none).toMatchObject({ code: 'config-value', fields: { line: 3, key: 'training.lossAlpha' } });
     expect(none.message).toBe(
-      `${file}, line 3: training.lossAlpha means nothing to the loss sampo (need null, got 0.5). Leave it out, or set training.loss to ld-dpo or r-dpo`,
+      `${file}, line 3: training.lossAlpha means nothing to the loss sampo (need null, got 0.5). Leave it out, or set training.loss to ld-dpo, r-dpo, cdpo, robust or simpo`,
     );
     expect(fault('', { 'training.lossAlpha': '0.5' }).message).toMatch(
       /^command line: training\.lossAlpha means nothing to the loss sigmoid/,
     );
     expect(fault('training: {loss: ld-dpo, lossAlpha: 1.5}').fields.need).toBe('a number from 0 to 1');
     expect(fault('training: {loss: ld-dpo, lossAlpha: -0.1}').fields.key).toBe('training.lossAlpha');
+    expect(fault('training: {loss: cdpo, lossAlpha: 0.5}').fields.need).toBe(
+      'a number from 0 to less than 0.5',
+    );
+    expect(fault('training: {loss: ipo, lossAlpha: 0.1}').message).toMatch(/means nothing to the loss ipo/);
+    expect(fault('training: {lossBeta: 2}').fields.key).toBe('training.lossBeta');
+    expect(load('training: {loss: simpo, lossBeta: 2.5, lossAlpha: 1.2}').training).toMatchObject({
+      lossBeta: 2.5,
+    });
     expect(fault('training: {anchorWeight: -1}').fields.key).toBe('training.anchorWeight');
-    expect(fault('training: {loss: dpo}').fields.need).toMatch(/sigmoid, ld-dpo, r-dpo or sampo/);
+    expect(fault('training: {loss: dpo}').fields.need).toMatch(
+      /sigmoid, ld-dpo, r-dpo, sampo, cdpo, robust, ipo or simpo/,
+    );
   });
 });
 

@@ -205,8 +205,18 @@ function placeIn(key: string, source: Source, given: ReadonlySet<string>): Place
 }
 
 /** `lossAlpha` means what the loss makes of it, and nothing where the loss has none. */
-function checkLossAlpha({ training: { loss, lossAlpha } }: Config, place: Place): void {
-  if (lossAlpha === null || loss === 'r-dpo' || (loss === 'ld-dpo' && lossAlpha <= 1)) return;
+function checkLossAlpha({ training: { loss, lossAlpha, lossBeta } }: Config, place: Place): void {
+  if (lossBeta !== null && loss !== 'simpo')
+    throw inputError('config-value', `training.lossBeta means nothing to the loss ${loss}`, {
+      ...place,
+      key: 'training.lossBeta',
+      got: lossBeta,
+      need: null,
+      remedy: 'Leave it out (the loss takes training.beta), or set training.loss to simpo',
+    });
+  if (lossAlpha === null || loss === 'r-dpo' || loss === 'simpo') return;
+  const isShare = loss === 'cdpo' || loss === 'robust';
+  if ((loss === 'ld-dpo' && lossAlpha <= 1) || (isShare && lossAlpha < 0.5)) return;
   const fields = { ...place, key: 'training.lossAlpha', got: lossAlpha };
   if (loss === 'ld-dpo')
     throw inputError('config-value', 'training.lossAlpha is a weight with the loss ld-dpo', {
@@ -214,10 +224,16 @@ function checkLossAlpha({ training: { loss, lossAlpha } }: Config, place: Place)
       need: 'a number from 0 to 1',
       remedy: 'Lower it, or leave it out for the default, 0.5',
     });
+  if (isShare)
+    throw inputError('config-value', `training.lossAlpha is a share of wrong labels with the loss ${loss}`, {
+      ...fields,
+      need: 'a number from 0 to less than 0.5',
+      remedy: 'Lower it, or leave it out for the default, 0.1',
+    });
   throw inputError('config-value', `training.lossAlpha means nothing to the loss ${loss}`, {
     ...fields,
     need: null,
-    remedy: 'Leave it out, or set training.loss to ld-dpo or r-dpo',
+    remedy: 'Leave it out, or set training.loss to ld-dpo, r-dpo, cdpo, robust or simpo',
   });
 }
 

@@ -20,6 +20,12 @@ describe('autoKeep', () => {
     expect(found.keepFraction).toBe(0.8);
     expect(found.gain.low).toBeGreaterThan(0);
     expect(found.tried.map(({ keepFraction }) => keepFraction)).toEqual([0.5, 0.8, 0.9, 1]);
+    const [worst, best] = found.tried;
+    expect(best?.belowBest).toEqual({ value: 0, low: 0, high: 0 });
+    expect(worst?.belowBest?.high).toBeLessThan(0);
+    expect(worst?.belowBest?.value).toBeCloseTo((worst?.winRate ?? 0) - (best?.winRate ?? 0), 12);
+    expect(best?.interval?.value).toBeCloseTo(best?.winRate ?? 0, 12);
+    expect(best?.interval?.low).toBeLessThan(best?.winRate ?? 0);
   });
 
   it('keeps all pairs where the best share is no better than luck, or worse', () => {

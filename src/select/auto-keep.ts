@@ -1,4 +1,4 @@
-import { pairedDifference } from '../stats/bootstrap.ts';
+import { bootstrapMean, pairedDifference } from '../stats/bootstrap.ts';
 import type { Interval } from '../stats/interval.ts';
 
 /** Shares that `keepFraction: auto` chooses from, beside all pairs. */
@@ -15,8 +15,14 @@ export interface TriedShare {
 
 export interface AutoKeep {
   readonly keepFraction: number;
-  /** Ascending; the last is all pairs. */
-  readonly tried: readonly { readonly keepFraction: number; readonly winRate: number }[];
+  /** Ascending; the last is all pairs. Intervals are of 90 %; reports of before there were any have none. */
+  readonly tried: readonly {
+    readonly keepFraction: number;
+    readonly winRate: number;
+    readonly interval?: Interval;
+    /** Win rate minus that of the highest share of all: as good as that where the interval reaches 0. */
+    readonly belowBest?: Interval;
+  }[];
   /** Win rate of the best share below 1 minus that of all pairs, with its 90 % interval over prompts and orders. */
   readonly gain: Interval;
 }
@@ -32,8 +38,14 @@ export function autoKeep(shares: readonly TriedShare[], all: TriedShare, seed: n
   if (shares.length === 0) throw new RangeError('autoKeep: need at least one share below 1, got none');
   const best = shares.reduce((a, b) => (winRate(b) > winRate(a) ? b : a));
   const gain = pairedDifference(best.wins, all.wins, { seed, level: AUTO_LEVEL });
+  const highest = winRate(best) > winRate(all) ? best : all;
   const tried = [...shares, all]
-    .map((share) => ({ keepFraction: share.keepFraction, winRate: winRate(share) }))
+    .map((share) => ({
+      keepFraction: share.keepFraction,
+      winRate: winRate(share),
+      interval: bootstrapMean(share.wins, { seed, level: AUTO_LEVEL }),
+      belowBest: pairedDifference(share.wins, highest.wins, { seed, level: AUTO_LEVEL }),
+    }))
     .sort((a, b) => a.keepFraction - b.keepFraction);
   return { keepFraction: gain.low > 0 ? best.keepFraction : all.keepFraction, tried, gain };
 }

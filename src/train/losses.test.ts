@@ -91,8 +91,53 @@ describe('the loss of a pair, by hand', () => {
     }
     expect(seen.size).toBe(6);
   });
+  it('cDPO and rDPO, ε = 0.2: at m = 1.375', () => {
+    const m = 1.375;
+    const [own, other] = [Math.log(1 + Math.exp(-m)), Math.log(1 + Math.exp(m))];
+    const sigma = 1 / (1 + Math.exp(-m));
+    const smooth = of({ name: 'cdpo', alpha: 0.2 });
+    expect(smooth.loss).toBeCloseTo(0.8 * own + 0.2 * other, 12);
+    expect(smooth.chosen).toBeCloseTo(0.5 * (-0.8 * (1 - sigma) + 0.2 * sigma), 12);
+    expect(smooth.rejected).toBeCloseTo(-(smooth.chosen as number), 12);
+    const robust = of({ name: 'robust', alpha: 0.2 });
+    expect(robust.loss).toBeCloseTo((0.8 * own - 0.2 * other) / 0.6, 12);
+    expect(robust.chosen).toBeCloseTo((0.5 * (-0.8 * (1 - sigma) - 0.2 * sigma)) / 0.6, 12);
+    for (const name of ['cdpo', 'robust'] as const) {
+      expect(of({ name, alpha: 0 })).toEqual(of({ name: 'sigmoid' }));
+      expect(of({ name }).loss).toBe(of({ name, alpha: 0.1 }).loss);
+    }
+    // Labels that are wrong in a fifth of the cases: rDPO's mean over them is DPO's over right ones.
+    const swapped = pairLoss({ name: 'robust', alpha: 0.2 }, 0.5)(
+      { id: 'a', chosen: tokensOf(2), rejected: tokensOf(4) },
+      0,
+      [rejected, chosen],
+      { chosen: -3.25, rejected: -9.5 },
+    );
+    expect(0.8 * robust.loss + 0.2 * swapped.loss).toBeCloseTo(own, 12);
+  });
+  it('IPO: (2.5/4 + 0.25/2 − 1)² = 0.0625; at the target neither loss nor slope', () => {
+    const found = of({ name: 'ipo' });
+    expect(found.loss).toBeCloseTo(0.0625, 12);
+    expect(found.chosen).toBeCloseTo((2 * -0.25) / 4, 12);
+    expect(found.rejected).toBeCloseTo((-2 * -0.25) / 2, 12);
+    const reached = pairLoss({ name: 'ipo' }, 2 / 3)(pair, 0, [chosen, rejected], reference);
+    expect(reached.loss).toBeCloseTo(0, 12);
+    expect(reached.chosen).toBeCloseTo(0, 12);
+  });
+  it('SimPO, β 2, γ/β 0.5: m = 2·(−7/4 + 3.5/2) − 1 = −1, whatever the reference and DPO’s β', () => {
+    const { loss } = expected(-1);
+    const found = of({ name: 'simpo' });
+    expect(found.loss).toBeCloseTo(loss, 12);
+    const slope = -2 / (1 + Math.exp(-1));
+    expect(found.chosen).toBeCloseTo(slope / 4, 12);
+    expect(found.rejected).toBeCloseTo(-slope / 2, 12);
+    expect(pairLoss({ name: 'simpo' }, 9)(pair, 0, [chosen, rejected], { chosen: 1, rejected: 2 })).toEqual(
+      found,
+    );
+    expect(of({ name: 'simpo', beta: 4, alpha: 0 }).loss).toBeCloseTo(Math.LN2, 12);
+  });
   it('the anchor adds the mean negative log-likelihood of all chosen tokens: 7 / 4', () => {
-    for (const name of ['sigmoid', 'ld-dpo', 'r-dpo', 'sampo'] as const) {
+    for (const name of Object.keys(LOSSES) as (keyof typeof LOSSES)[]) {
       const [plain, anchored] = [of({ name }), of({ name, anchorWeight: 2 })];
       expect(anchored.loss - plain.loss).toBeCloseTo(3.5, 12);
       expect(anchored.rejected).toEqual(plain.rejected);
@@ -179,6 +224,10 @@ describe('gradients through the policy', () => {
     { name: 'r-dpo', alpha: 0.2 },
     { name: 'sampo', seed: 4 },
     { name: 'ld-dpo', alpha: 0.3, anchorWeight: 0.7 },
+    { name: 'cdpo', alpha: 0.2 },
+    { name: 'robust', alpha: 0.2 },
+    { name: 'ipo' },
+    { name: 'simpo', anchorWeight: 0.3 },
   ];
   it.each([
     ['LoRA', LORA],

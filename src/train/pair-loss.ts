@@ -2,13 +2,15 @@ import { Random } from '../base/random.ts';
 import type { CompletionLogProb } from '../policy/log-probs.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { LOSSES, type LossName, type PreferenceLoss } from './losses.ts';
-import { dpoLoss, dpoSlope, implicitMargin } from './preference-loss.ts';
+import { dpoLoss, dpoSlope, implicitMargin, type PairLogProbs } from './preference-loss.ts';
 
 /** Which loss is trained with. */
 export interface LossSettings {
   readonly name: LossName;
   /** What it means is the loss's own; default: that of the loss. */
   readonly alpha?: number | undefined;
+  /** β of a loss that has its own; default: that of the loss. Others take DPO's. */
+  readonly beta?: number | undefined;
   /** Weight of the chosen completion's mean negative log-likelihood a token; default 0. */
   readonly anchorWeight?: number | undefined;
   /** Of draws, for a loss that draws; default 0. */
@@ -31,16 +33,25 @@ export interface PairLoss {
 }
 
 /**
- * The loss of a pair as it is trained:  −log σ(m) − a·(1/|y_w|)·log π_θ(y_w|x), with m as {@link PreferenceLoss} says
+ * The loss of a pair as it is trained:  f(m) − a·(1/|y_w|)·log π_θ(y_w|x), with f and m as {@link PreferenceLoss} says
  * and the anchor's weight a. The anchor counts every token of the chosen completion, whatever weights m has.
  * What is drawn depends on seed, epoch and pair alone, so a resumed training draws what an uninterrupted one does.
  *
  * *Reference* for the anchor: Pang et al. 2024 (Iterative RPO, arXiv 2404.19733), whose NLL is a mean over the tokens
  * of each completion; TRL's loss `sft` is a mean over all tokens of a batch, which is the same for one pair.
  */
-export function pairLoss({ name, alpha: given, anchorWeight = 0, seed = 0 }: LossSettings, beta: number) {
+export function pairLoss(
+  { name, alpha: given, beta: own, anchorWeight = 0, seed = 0 }: LossSettings,
+  dpoBeta: number,
+) {
   const rule: PreferenceLoss = LOSSES[name];
   const alpha = given ?? rule.defaultAlpha ?? 0;
+  const { referenceFree, perToken = false } = rule;
+  const beta = referenceFree === undefined ? dpoBeta : (own ?? referenceFree.defaultBeta);
+  // Of SimPO the target margin γ = α·β is the offset.
+  const target = referenceFree === undefined ? 0 : alpha * beta;
+  const objective =
+    rule.objective ?? ((margin: number) => ({ loss: dpoLoss(margin), slope: dpoSlope(margin) }));
   return (
     pair: Pick<TokenizedPair, 'id' | 'chosen' | 'rejected'>,
     epoch: number,
@@ -57,23 +68,42 @@ export function pairLoss({ name, alpha: given, anchorWeight = 0, seed = 0 }: Los
     if ((chosenWeights ?? rejectedWeights) !== null && reference.tokens === undefined)
       throw new Error(`the loss ${name} needs the reference's log-probabilities by token`);
     const [chosen, rejected] = policy;
-    const margin =
-      implicitMargin(
-        {
-          chosen: weighted(chosen.sum, chosen.byToken, chosenWeights),
-          rejected: weighted(rejected.sum, rejected.byToken, rejectedWeights),
-          refChosen: weighted(reference.chosen, reference.tokens?.chosen, chosenWeights),
-          refRejected: weighted(reference.rejected, reference.tokens?.rejected, rejectedWeights),
-        },
-        beta,
-      ) + (rule.offset?.(...lengths, alpha) ?? 0);
-    const slope = beta * dpoSlope(margin);
+    const sums = {
+      chosen: weighted(chosen.sum, chosen.byToken, chosenWeights),
+      rejected: weighted(rejected.sum, rejected.byToken, rejectedWeights),
+      refChosen: weighted(reference.chosen, reference.tokens?.chosen, chosenWeights),
+      refRejected: weighted(reference.rejected, reference.tokens?.rejected, rejectedWeights),
+    };
+    const counted = perToken ? perTokens(sums, lengths, referenceFree !== undefined) : sums;
+    const margin = implicitMargin(counted, beta) + (rule.offset?.(...lengths, alpha) ?? 0) - target;
+    const { loss, slope: slopeOfMargin } = objective(margin, alpha, beta);
+    const slope = beta * slopeOfMargin;
     const anchor = anchorWeight / lengths[0];
+    if (perToken)
+      return {
+        loss: loss - anchor * chosen.sum,
+        chosen: slope / lengths[0] - anchor,
+        rejected: -slope / lengths[1],
+      };
     return {
-      loss: dpoLoss(margin) - anchor * chosen.sum,
+      loss: loss - anchor * chosen.sum,
       chosen: chosenWeights?.map((weight) => slope * weight - anchor) ?? slope - anchor,
       rejected: rejectedWeights?.map((weight) => -slope * weight) ?? -slope,
     };
+  };
+}
+
+/** Sums of each side over its tokens; without a reference log π_ref is 0. */
+function perTokens(
+  sums: PairLogProbs,
+  [chosen, rejected]: readonly [chosen: number, rejected: number],
+  withoutReference: boolean,
+): PairLogProbs {
+  return {
+    chosen: sums.chosen / chosen,
+    rejected: sums.rejected / rejected,
+    refChosen: withoutReference ? 0 : sums.refChosen / chosen,
+    refRejected: withoutReference ? 0 : sums.refRejected / rejected,
   };
 }
 

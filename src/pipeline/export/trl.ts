@@ -17,6 +17,8 @@ import {
  */
 export function trlFiles({ config, hyper, pairs, dataFile, as }: TrainerInput): TrainerFiles {
   const anchor = hyper.anchorWeight ?? 0;
+  // TRL knows cDPO as its own loss with smoothed labels.
+  const lossType = hyper.loss === 'robust' || hyper.loss === 'ipo' ? hyper.loss : 'sigmoid';
   const values = {
     model_name_or_path: modelOf(config),
     ...(config.revision === 'main' ? {} : { model_revision: config.revision }),
@@ -31,9 +33,10 @@ export function trlFiles({ config, hyper, pairs, dataFile, as }: TrainerInput): 
     output_dir: 'outputs/trl',
     train_sampling_strategy: 'sequential',
     beta: hyper.beta,
-    loss_type: anchor > 0 ? ['sigmoid', 'sft'] : ['sigmoid'],
+    loss_type: anchor > 0 ? [lossType, 'sft'] : [lossType],
     ...(anchor > 0 ? { loss_weights: [1, anchor] } : {}),
     ...(hyper.loss === 'ld-dpo' ? { ld_alpha: hyper.lossAlpha } : {}),
+    ...(hyper.loss === 'cdpo' || hyper.loss === 'robust' ? { label_smoothing: hyper.lossAlpha } : {}),
     learning_rate: hyper.learningRate,
     lr_scheduler_type: scheduleName(hyper),
     warmup_steps: warmupSteps(pairs.length, hyper),
@@ -70,7 +73,7 @@ export function trlFiles({ config, hyper, pairs, dataFile, as }: TrainerInput): 
     files: { 'train/trl.yaml': `${head.join('\n')}\n${trainerYaml(values)}` },
     command: 'trl dpo --config train/trl.yaml',
     notes: [
-      ...lossNotes('TRL', hyper, ['sigmoid', 'ld-dpo']),
+      ...lossNotes('TRL', hyper, ['sigmoid', 'ld-dpo', 'cdpo', 'robust', 'ipo']),
       ...alphaNotes('TRL', hyper),
       ...adapterNotes(config),
     ],
