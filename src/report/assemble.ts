@@ -122,6 +122,7 @@ export function assemble(results: Results): ReportData {
       kept: selected.kept.length,
       dropped: pool.length - selected.kept.length,
       direction: config.selection.direction,
+      ...byHandOf(selected),
       ...(config.selection.within === 'none' ? {} : { within: config.selection.within }),
       ...selectedBy(selected),
       threshold: selected.threshold,
@@ -132,6 +133,7 @@ export function assemble(results: Results): ReportData {
     comparisons: compared,
     notes: [
       ...prepared.notes,
+      ...selected.warnings,
       ...cutNote(evaluated.promptsCut),
       ...withoutVerdictNote(evaluated.withoutVerdict),
     ],
@@ -169,6 +171,10 @@ function judgeOf({ judge, llmJudge, prepared }: Results): Pick<ReportData, 'judg
   }
   const { rewardModel } = prepared;
   return rewardModel === null ? {} : { judge: { kind: 'reward-model', name: rewardModel.name } };
+}
+
+function byHandOf({ forced: { keep, drop } }: Selected): Pick<ReportData['selection'], 'byHand'> {
+  return keep.size + drop.size === 0 ? {} : { byHand: { keep: keep.size, drop: drop.size } };
 }
 
 function withoutVerdictNote(prompts: number): string[] {

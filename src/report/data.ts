@@ -79,6 +79,8 @@ export interface ReportData {
     readonly kept: number;
     readonly dropped: number;
     readonly direction: string;
+    /** Pairs that rules and people keep whatever their difficulty, and leave out of every arm; left out without any. */
+    readonly byHand?: { readonly keep: number; readonly drop: number };
     /** Strata of which each keeps the same share: `length`, or `meta.` and a field; left out where all pairs are one. */
     readonly within?: string;
     /** Quantiles of difficulty between which pairs were kept; left out where there was no band. */
@@ -178,6 +180,7 @@ export interface Comparison {
 }
 
 /** Whether one value of the difficulty parts kept from not kept: only where the easiest of all pairs are kept. */
-export function hasOneCut({ direction, within, band }: ReportData['selection']): boolean {
+export function hasOneCut({ direction, within, band, byHand }: ReportData['selection']): boolean {
+  if (byHand !== undefined) return false;
   return direction === 'easiest' && within === undefined && band === undefined;
 }

@@ -243,3 +243,13 @@ describe('length beside the win rate', () => {
     expect(reportText({ ...data, arms: without })).toContain('length cannot be told from the model here');
   });
 });
+
+test('what rules and people decided is told, and there is no one cut then', () => {
+  const data = fixtureReport();
+  const decided = { ...data, selection: { ...data.selection, byHand: { keep: 53, drop: 14 } } };
+  const told = verdict(decided).findings.find(({ en }) => en.startsWith('Rules and people'));
+  expect(told?.en).toMatch(/keep 53 pairs .* leave 14 out of every arm/);
+  expect(told?.ja).toMatch(/53 件.*14 件/);
+  expect(reportText(decided)).not.toMatch(/The cut of this selection/);
+  expect(reportText(data)).toMatch(/The cut of this selection/);
+});

@@ -61,6 +61,7 @@ export function verdict(data: ReportData): Verdict {
     ...lengthEffect(compared('random'), compared('length-matched')),
     ...failedGates(data),
     ...sideEffects(data, metric),
+    ...byHand(data),
     ...limits(data, main),
     ...(data.outlook === undefined ? [] : [outlookSentence(data.outlook)]),
   ];
@@ -140,6 +141,19 @@ function byLanguageModel({ judge, arms }: ReportData): Sentence[] {
             `評価者とモデルは同じ系列（${family}）です。判定は自系列に甘くなりがちです。`,
           ),
         ]),
+  ];
+}
+
+/** What was decided before any threshold, and for every arm alike. */
+function byHand({ selection }: ReportData): Sentence[] {
+  if (selection.byHand === undefined) return [];
+  const { keep, drop } = selection.byHand;
+  return [
+    say(
+      'neutral',
+      `Rules and people keep ${count(keep)} pairs whatever their difficulty, in every arm, and leave ${count(drop)} out of every arm: “all pairs” are all but these, and no comparison here says what the rules themselves did.`,
+      `ルールと人の判断により、難易度にかかわらず ${count(keep)} 件をすべての条件で採用し、${count(drop)} 件をすべての条件から除いています。「全件」はこれらを除いた全件で、ルール自体の効果はこの比較からはわかりません。`,
+    ),
   ];
 }
 
