@@ -2,14 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ReportData } from '../src/report/data.ts';
-import { readRows, scratch, winnowOk } from './tiny-world.ts';
+import { readRows, scratch, unitsOf, winnowOk } from './tiny-world.ts';
 
 // What examples/README.md says, done: what no processor's rounding can move is held to the letter.
 
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'examples/README.md'), 'utf8');
 /** Outputs: fenced blocks without a language. */
-const blocks = readme.split(/^```/m).flatMap((part, i) => (i % 2 === 1 && part.startsWith('\n') ? [part.slice(1)] : []));
+const blocks = readme
+  .split(/^```/m)
+  .flatMap((part, i) => (i % 2 === 1 && part.startsWith('\n') ? [part.slice(1)] : []));
 const pilot = join(root, 'examples/pilot');
 const dir = scratch('examples');
 const out = join(dir, 'pilot');
@@ -35,7 +37,8 @@ describe('examples/pilot', () => {
 
   it('the run has its arms, its rules in the ledger, and the whole share', () => {
     expect(report.arms.map(({ name }) => name)).toEqual(['start', 'selected', 'full', 'random']);
-    const ledger = readRows<{ decision: string; reason: string; row: number }>(
+    let weighed = 0;
+    const ledger = readRows<{ decision: string; reason: string; row: number; weight?: number }>(
       out,
       'selection',
       'ledger.jsonl',
@@ -44,7 +47,18 @@ describe('examples/pilot', () => {
     const dropped = ledger.filter(({ reason }) => reason.includes('contradicted ratings'));
     expect(dropped.length).toBeGreaterThan(10);
     expect(dropped.every(({ decision, row }) => decision === 'drop' && row % 37 === 5)).toBe(true);
-    expect(ledger.filter(({ decision }) => decision === 'keep')).toHaveLength(384);
+    const kept = ledger.filter(({ decision }) => decision === 'keep');
+    expect(kept).toHaveLength(384);
+    // The rule that weighs: tasks of level 0 count half, in the trainings of all arms.
+    const level = readRows<{ level: number }>(pilot, 'pairs.jsonl').map((pair) => pair.level);
+    expect(kept.every(({ row, weight }) => (weight ?? 1) === (level[row] === 0 ? 0.5 : 1))).toBe(true);
+    for (const unit of unitsOf(out, 'training')) {
+      const { places } = JSON.parse(readFileSync(join(unit, 'unit.json'), 'utf8')) as {
+        places: Record<string, string>;
+      };
+      if (places.weights !== undefined) weighed++;
+    }
+    expect(weighed).toBe(3);
   });
 
   it('a dry run tells of the rules, and writes nothing', async () => {
@@ -73,7 +87,9 @@ describe('examples/pilot', () => {
       /the same, byte for byte/,
     );
     const data = join(dir, 'data');
-    await winnowOk(['export', out, '--to', data]);
+    expect((await winnowOk(['export', out, '--to', data])).stdout).toMatch(
+      /Rules weigh pairs \(easy tasks\)/,
+    );
     expect(existsSync(join(data, 'train/trl.yaml'))).toBe(true);
   });
 });

@@ -35,6 +35,23 @@ export function readIds(path: string): string[] {
   return [...parseLines<string>(path)];
 }
 
+/** What each pair's loss counts, in the order of the ids; those that are not in `weights` count 1. */
+export function writeWeights(
+  runDir: string,
+  ids: readonly string[],
+  weights: ReadonlyMap<string, number>,
+): InputFile {
+  return writeInput(
+    runDir,
+    'weights',
+    ids.map((id) => weights.get(id) ?? 1),
+  );
+}
+
+export function readWeights(path: string): number[] {
+  return [...parseLines<number>(path)];
+}
+
 type TokenLine = Omit<TokenizedPair, 'prompt' | 'chosen' | 'rejected'> &
   Record<'prompt' | 'chosen' | 'rejected', number[]>;
 

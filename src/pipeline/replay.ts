@@ -63,9 +63,10 @@ export async function replay(
     changed,
   );
   const input: SelectionInput = { ...run.input, rules, decisions };
-  const chosen = choose(input, await verdictsOf(input), receipt.selection);
+  const verdicts = await verdictsOf(input);
+  const chosen = choose(input, verdicts, receipt.selection);
   const rows = {
-    'selection/selected.jsonl': () => selectedLines(run.dir, chosen.kept),
+    'selection/selected.jsonl': () => selectedLines(run.dir, chosen.kept, verdicts),
     'selection/ledger.jsonl': () => chosen.ledger,
   };
   const outputs = OUTPUTS.map((what) => {

@@ -28,6 +28,7 @@ import {
   readPrompts,
   readReference,
   readTokens,
+  readWeights,
 } from './inputs.ts';
 import { probe } from './probe.ts';
 import { rewards } from './rewards.ts';
@@ -189,6 +190,7 @@ async function armTraining(inputs: Inputs, context: UnitContext) {
       reference: referenceFor(context, hyper, ids),
       hyper,
       shuffleSeed,
+      ...(context.places.weights === undefined ? {} : { weights: readWeights(context.places.weights) }),
       lossSeed: deriveSeed(seed, 'training loss'),
     });
     writeJsonLines(join(context.attemptDir, 'steps.jsonl'), steps.records);
@@ -279,6 +281,8 @@ interface TrainingHere extends Checkpointing {
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly hyper: Hyper;
   readonly shuffleSeed: number | null;
+  /** As in `PreferenceTraining`. */
+  readonly weights?: readonly number[];
   /** Of what the loss draws, which a curriculum has too. */
   readonly lossSeed: number;
 }
@@ -305,7 +309,8 @@ async function trainHere(context: UnitContext, policy: Policy, job: TrainingHere
     anchorWeight: hyper.anchorWeight,
     seed: job.lossSeed,
   };
-  const task = { pairs, reference, beta: hyper.beta, loss, shuffleSeed, optimisation };
+  const weighed = job.weights === undefined ? {} : { weights: job.weights };
+  const task = { pairs, reference, ...weighed, beta: hyper.beta, loss, shuffleSeed, optimisation };
   return trainPreference(policy, task, checkpointing(context, policy, job));
 }
 

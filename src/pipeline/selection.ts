@@ -125,7 +125,8 @@ export function choose(input: SelectionInput, verdicts: Verdicts, options: KeepO
     (most, { difficulty }) => Math.max(most, difficulty),
     Number.NEGATIVE_INFINITY,
   );
-  const rows = ledger({ difficulties, kept, heldOut, refused, options, strata, verdicts: verdicts.byId });
+  const { byId, weights } = verdicts;
+  const rows = ledger({ difficulties, kept, heldOut, refused, options, strata, verdicts: byId, weights });
   return { kept, threshold, spent, ledger: rows };
 }
 
@@ -135,14 +136,20 @@ export function pairTokens({ tokens }: Pick<SelectionInput, 'tokens'>): Readonly
 }
 
 /** Lines of `selected.jsonl`. */
-export function* selectedLines(runDir: string, kept: readonly DifficultyRow[]): Generator<unknown> {
+export function* selectedLines(
+  runDir: string,
+  kept: readonly DifficultyRow[],
+  { weights }: Pick<Verdicts, 'weights'>,
+): Generator<unknown> {
   const pairs = readUsable(
     runDir,
     kept.map(({ id }) => id),
   );
   for (const { id, difficulty, rank } of kept) {
     const { prompt, chosen, rejected, meta, row } = pairs.get(id) as PreferencePair;
-    yield { id, row, difficulty, rank, prompt, chosen, rejected, meta };
+    const weight = weights.get(id);
+    const weighed = weight === undefined ? {} : { weight };
+    yield { id, row, difficulty, rank, ...weighed, prompt, chosen, rejected, meta };
   }
 }
 
@@ -174,8 +181,8 @@ export function saidInReceipt(
   { coverage }: Verdicts,
 ): Readonly<Record<string, unknown>> {
   const told = ({ rule, matched, decided, byPeople }: RuleCoverage) => {
-    const { name, action, line } = rule;
-    return { name, action, line, matched, decided, byPeople };
+    const { name, action, weight, line } = rule;
+    return { name, action, ...(weight === null ? {} : { weight }), line, matched, decided, byPeople };
   };
   return {
     ...(rules === null

@@ -16,7 +16,7 @@ import type { KeepOptions } from '../select/keep.ts';
 import { strataCounts } from '../select/strata.ts';
 import { type Forced, forcedBy } from '../select/verdicts.ts';
 import { execute, type StageContext, type StageCost } from './execute.ts';
-import { type LogProbRow, readReference, writeIds, writePrompts } from './inputs.ts';
+import { type LogProbRow, readReference, writeIds, writePrompts, writeWeights } from './inputs.ts';
 import { judgeAnswers } from './judging.ts';
 import { keepShare } from './keep-share.ts';
 import { generationInputs, lengthsOf, type Prepared, pairTokensOf, tokenCounts } from './prepare.ts';
@@ -49,6 +49,8 @@ export interface Selected {
   readonly threshold: number;
   /** What rules and people keep and drop. */
   readonly forced: Forced;
+  /** What the loss of pairs counts in every arm, where rules say another number than 1. */
+  readonly weights: ReadonlyMap<string, number>;
   /** What should be known of rules and decisions, in sentences. */
   readonly warnings: readonly string[];
   /** What the selection did to the data, and what the dropped pairs look like. */
@@ -123,7 +125,7 @@ export async function select(
   const fileOf = (name: string) => join(folder, name);
   const measured = scored.scores.length > 0 ? scored.scores : scored.difficulties;
   const keptIds = kept.map(({ id }) => id);
-  writeJsonLines(fileOf('selected.jsonl'), selectedLines(runDir, kept));
+  writeJsonLines(fileOf('selected.jsonl'), selectedLines(runDir, kept, verdicts));
   writeJsonLines(fileOf('ledger.jsonl'), ledger);
   const corrections = [...correctionLines(runDir, verdicts)];
   if (corrections.length > 0) writeJsonLines(fileOf('corrections.jsonl'), corrections);
@@ -171,7 +173,8 @@ export async function select(
   });
   const warnings = selectionWarnings(input, verdicts, options);
   const sideEffects = writeSideEffects(prepared, scored, kept, runDir);
-  return { options, auto, kept, threshold, spent, forced, warnings, sideEffects, costs };
+  const { weights } = verdicts;
+  return { options, auto, kept, threshold, spent, forced, weights, warnings, sideEffects, costs };
 }
 
 /** Trains every arm with every seed; copies what was trained to `arms/<name>/`. */
@@ -200,6 +203,7 @@ export async function train(
       hyper: scored.hyper,
       seed: plan.seed,
       order: writeIds(context.runDir, plan.ids),
+      ...weightsOf(context.runDir, plan.ids, selected.weights),
       shuffleSeed: plan.shuffleSeed,
     }),
   );
@@ -210,6 +214,11 @@ export async function train(
     return { plan, result, steps: [...parseLines(resultFile(result, 'steps.jsonl'))].length };
   });
   return { arms, costs };
+}
+
+/** Weights of an arm's pairs as a file; nothing where all count alike, so that such arms are known by what they always were. */
+function weightsOf(runDir: string, ids: readonly string[], weights: ReadonlyMap<string, number>) {
+  return ids.some((id) => weights.has(id)) ? { weights: writeWeights(runDir, ids, weights) } : {};
 }
 
 /** Held-out log-probabilities and answers of every arm, the start model's answers, and what the judge says of them. */

@@ -120,14 +120,17 @@ export interface ArmInputs {
   readonly seed: number;
   /** Ids in training order. */
   readonly order: InputFile;
+  /** What each pair's loss counts, in the order of the ids; left out where all count 1. */
+  readonly weights?: InputFile;
   readonly shuffleSeed: number | null;
 }
 
 /** DPO training of an arm. Output `adapter/…` (LoRA) or `model/…` (full), `steps.jsonl`, `order.jsonl`. */
 export function trainingUnit(base: UnitBase, reference: UnitResult, arm: ArmInputs): UnitSpec {
-  const { hyper, seed, order, shuffleSeed } = arm;
+  const { hyper, seed, order, weights, shuffleSeed } = arm;
   const inputs = { reference: reference.id, training: hyper, seed, shuffleSeed };
-  return unit('training', base, inputs, { order }, { reference: resultFile(reference, 'log-probs.jsonl') });
+  const files = { order, ...(weights === undefined ? {} : { weights }) };
+  return unit('training', base, inputs, files, { reference: resultFile(reference, 'log-probs.jsonl') });
 }
 
 /** Log-probabilities of held-out pairs under a trained arm. Output `log-probs.jsonl`. */

@@ -20,6 +20,8 @@ export interface LedgerRow {
   readonly rank: number | null;
   /** 0-based place in the training order. */
   readonly position: number | null;
+  /** What the loss of a kept pair counts, where rules say another number than 1. */
+  readonly weight?: number;
 }
 
 export interface LedgerInput {
@@ -33,6 +35,8 @@ export interface LedgerInput {
   readonly strata?: Strata | null;
   /** What rules and people said; left out: nothing. */
   readonly verdicts?: ReadonlyMap<string, Verdict>;
+  /** Of pairs whose loss counts another number than 1. */
+  readonly weights?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -55,7 +59,9 @@ export function ledger(input: LedgerInput): LedgerRow[] {
             verdict.action === 'review' ? why(id, rank) : `rank ${rank} of ${difficulties.length}`,
           );
     const decision = place === undefined ? 'drop' : 'keep';
-    rows.push({ row, id, decision, ...told, difficulty, spread, rank, position: place ?? null });
+    const weight = place === undefined ? undefined : input.weights?.get(id);
+    const weighed = weight === undefined ? {} : { weight };
+    rows.push({ row, id, decision, ...told, difficulty, spread, rank, position: place ?? null, ...weighed });
   }
   const bare = { by: null, rule: null, difficulty: null, spread: null, rank: null, position: null };
   for (const { id, row } of heldOut)

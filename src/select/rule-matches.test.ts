@@ -39,6 +39,7 @@ const setOf = (...predicates: string[]): RuleSet => ({
     name: `rule-${r}`,
     when,
     action: 'keep',
+    weight: null,
     because: null,
     line: 1 + 3 * r,
     whenLine: 2 + 3 * r,

@@ -30,11 +30,12 @@ describe('a file of rules', () => {
         name: 'safety',
         when: "meta.source = 'safety' and chosen_chars > 3",
         action: 'keep',
+        weight: null,
         because: 'Refusals stay.',
         line: 2,
         whenLine: 3,
       },
-      { name: 'all', when: 'true', action: 'review', because: null, line: 9, whenLine: 9 },
+      { name: 'all', when: 'true', action: 'review', weight: null, because: null, line: 9, whenLine: 9 },
     ]);
     expect(sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(parseRules('', 'rules.yaml').rules).toEqual([]);
@@ -51,6 +52,9 @@ describe('a file of rules', () => {
     ['- name: a\n  when: 3\n  action: keep\n', 'rules-value', 2],
     ['- when: "true"\n  action: keep\n', 'rules-value', 1],
     ['- name: a\n  when: "true"\n  action: keep\n  weight: 0.5\n', 'rules-value', 4],
+    ['- name: a\n  when: "true"\n  action: weight\n', 'rules-value', 3],
+    ['- name: a\n  when: "true"\n  action: weight\n  weight: 0\n', 'rules-value', 4],
+    ['- name: a\n  when: "true"\n  action: weight\n  weight: heavy\n', 'rules-value', 4],
     [
       '- name: a\n  when: "true"\n  action: keep\n\n- name: a\n  when: "false"\n  action: drop\n',
       'rules-value',

@@ -5,7 +5,7 @@ import { sha256 } from '../base/hash.ts';
 import { decodeUtf8 } from '../base/json.ts';
 
 /** What a rule does with the pairs that match it. */
-export const RULE_ACTIONS = ['keep', 'drop', 'review'] as const;
+export const RULE_ACTIONS = ['keep', 'drop', 'review', 'weight'] as const;
 export type RuleAction = (typeof RULE_ACTIONS)[number];
 
 export interface Rule {
@@ -13,6 +13,8 @@ export interface Rule {
   /** A SQL predicate over the columns of a pair. */
   readonly when: string;
   readonly action: RuleAction;
+  /** What the loss of a pair that matches counts, 1 being a pair like others; null of other actions. */
+  readonly weight: number | null;
   /** Why there is this rule, in a sentence; null where none was given. */
   readonly because: string | null;
   /** 1-based line of the file on which the rule begins, and on which its predicate does. */
@@ -28,7 +30,7 @@ export interface RuleSet {
   readonly rules: readonly Rule[];
 }
 
-const KEYS = ['name', 'when', 'action', 'because'];
+const KEYS = ['name', 'when', 'action', 'weight', 'because'];
 const EXAMPLE = '`- {name: short, when: chosen_chars < 20, action: drop, because: No answer is that short.}`';
 
 /** @throws inputError `rules-yaml`, `rules-value` with the line; those of reading the file. */
@@ -96,6 +98,21 @@ export function parseRules(text: string, file: string): RuleSet {
         got: action.value ?? null,
         need: RULE_ACTIONS,
       });
+    const weight = partOf('weight');
+    const isWeight = action.value === 'weight';
+    const isNumber = typeof weight.value === 'number' && weight.value > 0 && Number.isFinite(weight.value);
+    if (isWeight && !isNumber)
+      throw wrong('a rule that weighs needs a `weight` above 0', {
+        line: weight.value === undefined ? action.line : weight.line,
+        got: weight.value ?? null,
+        remedy: 'Write `weight: 0.5` for half of a pair, 2 for two; to leave pairs out, `action: drop`',
+      });
+    if (!isWeight && weight.value !== undefined)
+      throw wrong('`weight` is of rules that weigh', {
+        line: weight.line,
+        got: weight.value,
+        remedy: 'Write `action: weight`, or leave the weight out',
+      });
     const because = partOf('because');
     if (because.value !== undefined && because.value !== null && typeof because.value !== 'string')
       throw wrong('`because` must be a sentence', { line: because.line, got: because.value });
@@ -103,6 +120,7 @@ export function parseRules(text: string, file: string): RuleSet {
       name,
       when: textOf('when').trim(),
       action: action.value as RuleAction,
+      weight: isWeight ? (weight.value as number) : null,
       because: typeof because.value === 'string' ? because.value.trim() : null,
       line,
       whenLine: partOf('when').line,

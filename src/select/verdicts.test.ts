@@ -17,7 +17,7 @@ const ranked = (count: number, seed: number): DifficultyRow[] =>
     .shuffle(Array.from({ length: count }, (_, i) => i + 1))
     .map((rank, row) => ({ id: `pair-${row}`, row, difficulty: rank / 10, spread: null, n: 1, rank }));
 const rule = (name: string, action: RuleAction, line = 1, because: string | null = null): Rule => ({
-  ...{ name, when: 'true', action, because, line },
+  ...{ name, when: 'true', action, weight: action === 'weight' ? 0.5 * line : null, because, line },
   whenLine: line + 1,
 });
 const decision = (id: string, kind: DecisionKind, note: string | null = null): Decision => ({
@@ -73,7 +73,8 @@ function fateOf(id: string, place: number, world: ReturnType<typeof worldOf>): '
   for (const { id: about, decision: kind } of [...world.said].reverse())
     if (about === id && kind !== 'skip' && kind !== 'note') return kind === 'keep' ? 'keep' : 'drop';
   for (const [r, { action }] of world.set.entries())
-    if (world.matches[r]?.includes(place)) return action === 'review' ? 'free' : action;
+    if (action !== 'weight' && world.matches[r]?.includes(place))
+      return action === 'review' ? 'free' : action;
   return 'free';
 }
 
@@ -273,4 +274,60 @@ describe('what is told', () => {
     const options = { keepFraction: 0.5, direction: 'easiest', seed: 0 } as const;
     expect(() => keepForced(pairs, options, null, forcedBy(verdicts))).toThrow(WinnowError);
   });
+});
+
+it('rules that weigh decide nothing, and are multiplied, whatever stands above them', () => {
+  const pairs = ranked(6, 1);
+  const set = [
+    rule('keeps', 'keep'),
+    rule('halves', 'weight', 1),
+    rule('triples', 'weight', 6),
+    rule('drops', 'drop'),
+  ];
+  const { byId, weights, coverage } = makeVerdicts(
+    pairs,
+    set,
+    [
+      [0, 1],
+      [0, 2, 5],
+      [0, 3],
+      [2, 5],
+    ],
+    new Map(),
+  );
+  const of = (place: number) => (pairs[place] as DifficultyRow).id;
+  expect([0, 1, 2, 3, 4, 5].map((place) => byId.get(of(place))?.action ?? null)).toEqual([
+    'keep',
+    'keep',
+    'drop',
+    null,
+    null,
+    'drop',
+  ]);
+  expect(new Map(weights)).toEqual(
+    new Map([
+      [of(0), 1.5],
+      [of(2), 0.5],
+      [of(3), 3],
+      [of(5), 0.5],
+    ]),
+  );
+  expect(coverage.map(({ matched, decided }) => [matched, decided])).toEqual([
+    [2, 2],
+    [3, 3],
+    [2, 2],
+    [2, 2],
+  ]);
+  const kept = pairs.filter((_, place) => place !== 2 && place !== 5);
+  const options = { keepFraction: 0.9, direction: 'easiest', seed: 0 } as const;
+  const rows = ledger({
+    difficulties: pairs,
+    kept,
+    heldOut: [],
+    refused: [],
+    options,
+    verdicts: byId,
+    weights,
+  });
+  expect(rows.map(({ weight }) => weight ?? null)).toEqual([1.5, null, null, 3, null, null]);
 });

@@ -16,6 +16,8 @@ export interface Verdicts {
   /** Names of all rules that match a pair, in their order. */
   readonly matched: ReadonlyMap<string, readonly Rule[]>;
   readonly coverage: readonly RuleCoverage[];
+  /** What the loss of a pair counts in every arm, the product of the rules that weigh it; pairs that count 1 are not in it. */
+  readonly weights: ReadonlyMap<string, number>;
   /** Decisions of people about pairs that were not scored: held out, refused, or no longer in the data. */
   readonly strayDecisions: readonly Decision[];
 }
@@ -33,6 +35,7 @@ export interface RuleCoverage {
 
 /**
  * A person's decision goes before every rule; of the rules the first that matches decides; of the rest the threshold.
+ * Rules that weigh decide nothing: the weights of all that match are multiplied.
  * @param matches of each rule the places in `pairs` that it matches.
  */
 export function makeVerdicts(
@@ -50,11 +53,21 @@ export function makeVerdicts(
       else known.push(rule);
     }
   const byId = new Map<string, Verdict>();
+  const weights = new Map<string, number>();
   const tally = new Map(
     rules.map((rule) => [rule, { matched: 0, decided: 0, byPeople: 0, shadows: new Map<Rule, number>() }]),
   );
   for (const { id } of pairs) {
-    const [first, ...others] = matched.get(id) ?? [];
+    const all = matched.get(id) ?? [];
+    const weighing = all.filter(({ action }) => action === 'weight');
+    for (const rule of weighing) {
+      const own = tally.get(rule) as NonNullable<ReturnType<typeof tally.get>>;
+      own.matched++;
+      own.decided++;
+    }
+    const weight = weighing.reduce((product, rule) => product * (rule.weight as number), 1);
+    if (weight !== 1) weights.set(id, weight);
+    const [first, ...others] = all.filter(isDeciding);
     const person = decisions.get(id) ?? null;
     if (person !== null)
       byId.set(id, { action: person.decision === 'keep' ? 'keep' : 'drop', person, rule: null });
@@ -72,6 +85,7 @@ export function makeVerdicts(
   return {
     byId,
     matched,
+    weights,
     coverage: [...tally].map(([rule, { shadows, ...own }]) => ({
       rule,
       ...own,
@@ -79,6 +93,10 @@ export function makeVerdicts(
     })),
     strayDecisions: [...decisions.values()].filter(({ id }) => !ids.has(id)),
   };
+}
+
+function isDeciding(rule: Rule): rule is Rule & { readonly action: Verdict['action'] } {
+  return rule.action !== 'weight';
 }
 
 /** The pairs that rules and people take out of the threshold's hands. */

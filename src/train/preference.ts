@@ -28,6 +28,8 @@ export interface PreferenceTraining {
   readonly pairs: readonly TokenizedPair[];
   /** Log-probabilities of the same pairs under the reference policy. */
   readonly reference: readonly PairReference[];
+  /** What the loss of each pair counts; default 1 each. A step's loss is Σ w·loss / pairs, so weights do not divide by their sum. */
+  readonly weights?: readonly number[];
   readonly beta: number;
   /** Default: DPO's own. */
   readonly loss?: LossSettings;
@@ -45,7 +47,15 @@ export async function trainPreference(
   job: PreferenceTraining,
   hooks: TrainingHooks = {},
 ): Promise<TrainingState> {
-  const { pairs, reference, beta, loss: settings = { name: 'sigmoid' }, shuffleSeed, optimisation } = job;
+  const {
+    pairs,
+    reference,
+    weights,
+    beta,
+    loss: settings = { name: 'sigmoid' },
+    shuffleSeed,
+    optimisation,
+  } = job;
   const lossOf = pairLoss(settings, beta);
   const stepsPerEpoch = totalSteps(pairs.length, { ...optimisation, epochs: 1 });
   const rowsOf = rowsOfSteps(pairs.length, shuffleSeed, optimisation.batchSize);
@@ -64,9 +74,10 @@ export async function trainPreference(
             batch.map((r) => rows[r] as ReturnType<typeof sharedRow>),
           ),
           (logProbs) => {
-            const mean = (slope: number) => slope / indices.length;
             return batch.flatMap((r, k) => {
               const i = indices[r] as number;
+              const weight = weights?.[i] ?? 1;
+              const mean = (slope: number) => (weight * slope) / indices.length;
               const policy = logProbs.slice(2 * k, 2 * k + 2) as [CompletionLogProb, CompletionLogProb];
               const found = lossOf(pairs[i] as TokenizedPair, epoch, policy, reference[i] as PairReference);
               loss += mean(found.loss);

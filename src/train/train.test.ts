@@ -108,6 +108,36 @@ describe('training', () => {
     await policy.dispose();
     dispose();
   });
+  it('weights count pairs as often: 1 as none, 2 and 0.5 as in the sum, in loss and gradient', async () => {
+    const one = { epochs: 1, batchSize: 4, maxGradNorm: 1e9 };
+    const trained = (weights?: readonly number[]) =>
+      withPolicy(LORA, async (policy) => {
+        const reference = await withPolicy({ method: 'none' }, (start) => scorePairs(start, pairs));
+        const weighed = weights === undefined ? {} : { weights };
+        const optimisation = { ...BASE, ...one };
+        const job = {
+          pairs: pairs.slice(0, 4),
+          reference,
+          ...weighed,
+          beta: 0.1,
+          shuffleSeed: null,
+          optimisation,
+        };
+        return (await trainPreference(policy, job)).records;
+      });
+    const [plain, ones] = [await trained(), await trained([1, 1, 1, 1])];
+    expect(ones).toEqual(plain);
+    // At the start every loss is ln 2, so the step's loss is the mean weight of it; AdamW's first step shows the norm.
+    const [some] = await trained([2, 0.5, 1, 0.25]);
+    expect(some?.loss).toBeCloseTo((3.75 / 4) * Math.LN2, 6);
+    const [doubled] = await trained([2, 2, 2, 2]);
+    expect(doubled?.gradNorm).toBeCloseTo(2 * (plain[0]?.gradNorm as number), 4);
+    // A pair alone that counts: as a batch in which the others have no slope.
+    const [first] = await trained([4, 1e-12, 1e-12, 1e-12]);
+    const [last] = await trained([1e-12, 1e-12, 1e-12, 4]);
+    expect(first?.gradNorm).not.toBeCloseTo(last?.gradNorm as number, 4);
+  });
+
   it('resumed from any step, it gives bit for bit what an uninterrupted run gives', async () => {
     const options = { epochs: 6, batchSize: 3, schedule: 'cosine', warmupRatio: 0.1 } as const;
     const whole = await withPolicy(LORA, (policy) => train(policy, options));

@@ -65,7 +65,7 @@ export async function exportRun(options: ExportOptions): Promise<Exported> {
   needWholeCharacters(pairs);
   const input = { config: run.config, hyper: run.hyper, pairs, dataFile: dataFileOf(as), as, messages };
   const made = trainers.map((name) => [name, TRAINERS[name](input)] as const);
-  const notes = [...changed, ...made.flatMap(([, { notes }]) => notes)];
+  const notes = [...changed, ...weightNotes(run.receipt), ...made.flatMap(([, { notes }]) => notes)];
   const commands = Object.fromEntries(made.map(([name, { command }]) => [name, command]));
   const ids = sha256(pairs.map(({ id }) => `${id}\n`).join(''));
   const receipt = { ...run.receipt, export: { arm, pairs: pairs.length, ids, as } };
@@ -151,4 +151,16 @@ function filesBelow(folder: string): string[] {
         .replaceAll('\\', '/'),
     )
     .sort();
+}
+
+/** Weights that rules give to pairs are the embedded engine's. */
+function weightNotes({ rules }: Readonly<Record<string, unknown>>): string[] {
+  const { coverage = [] } = (rules ?? {}) as {
+    coverage?: readonly { readonly action: string; readonly name: string; readonly matched: number }[];
+  };
+  const weighing = coverage.filter(({ action, matched }) => action === 'weight' && matched > 0);
+  if (weighing.length === 0) return [];
+  return [
+    `Rules weigh pairs (${weighing.map(({ name }) => name).join(', ')}), and none of these trainers has weights of pairs: there all count alike`,
+  ];
 }
