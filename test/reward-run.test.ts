@@ -212,8 +212,8 @@ describe('kill -9 while rewards are computed', () => {
     const before = stateOf(run);
     await winnowOk(args);
     for (const [unit, state] of Object.entries(before)) expect(stateOf(run)[unit]).toBe(state);
-    const { command: _c, seconds: _s, secondsByStage: _b, ...numbers } = report(run);
-    const { command: __c, seconds: __s, secondsByStage: __b, ...whole } = report();
+    const { command: _c, seconds: _s, secondsByStage: _b, cost: _k, ...numbers } = report(run);
+    const { command: __c, seconds: __s, secondsByStage: __b, cost: __k, ...whole } = report();
     expect(numbers).toEqual(whole);
     await until('one attempt a unit', () =>
       unitsOf(run, 'rewards-').every((unit) => readdirSync(join(unit, 'attempts')).length === 1),
@@ -316,7 +316,7 @@ describe('what cannot be a judge', () => {
 
   it.concurrent('and auto asks for one', async () => {
     expect(await refused({ more: ['--keep', 'auto'] })).toMatch(
-      /evaluation\.judge or evaluation\.rewardModel/,
+      /evaluation\.judge, evaluation\.rewardModel or llmJudge\.model/,
     );
   });
 
