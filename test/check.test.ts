@@ -34,7 +34,9 @@ describe('winnow check', () => {
     const data = writeRows(at('data.jsonl'), rows);
     const out = at('run');
     const { stdout } = await winnowOk(['check', data, '--out', out]);
-    expect(stdout).toMatch(/31 of 33 rows can be used, on 30 prompts\. \d things to look at/);
+    expect(stdout).toMatch(
+      /31 of 33 rows can be used; the data have 30 different prompts\. \d things to\s+look at/,
+    );
     expect(stdout).toMatch(/2 pairs contradict another.*rows 3 and 30/s);
     expect(stdout).toMatch(/score_chosen is below score_rejected in 1 of 30 pairs .*row 7/s);
     expect(stdout).toMatch(/Form alone tells the chosen answer/);

@@ -20,6 +20,7 @@ const TOLD_FEATURES = 3;
 /** What the data are like, what matters most first, each with what to do. */
 export function checkFindings(data: CheckData): Sentence[] {
   const found = [
+    ...tooFew(data),
     ...conflicts(data),
     ...ratings(data),
     ...shortcut(data),
@@ -36,6 +37,26 @@ export function checkFindings(data: CheckData): Sentence[] {
   return [headline(data, warnings.length), ...warnings, ...found.filter(({ level }) => level !== 'warn')];
 }
 
+/** A run needs so many; what it says of a hundred is little. */
+const LEAST_PAIRS = 4;
+const SMALL_PILOT = 100;
+
+function tooFew({ used }: CheckData): Sentence[] {
+  if (used >= SMALL_PILOT) return [];
+  const needed = used < LEAST_PAIRS;
+  return [
+    say(
+      'warn',
+      needed
+        ? `A run needs at least ${LEAST_PAIRS} pairs that can be used.`
+        : `${count(used)} pairs are few even for a pilot: some hundreds show whether it is worth going on.`,
+      needed
+        ? `実行には使用可能なペアが少なくとも ${LEAST_PAIRS} 件必要です。`
+        : `${count(used)} 件は試行としても少なめです。数百件あれば、続ける価値があるかがわかります。`,
+    ),
+  ];
+}
+
 function headline({ read, used, survey }: CheckData, warnings: number): Sentence {
   const prompts = count(survey.prompts);
   const [en, ja] =
@@ -47,8 +68,8 @@ function headline({ read, used, survey }: CheckData, warnings: number): Sentence
         ];
   return say(
     warnings === 0 ? 'good' : 'neutral',
-    `${count(used)} of ${count(read)} rows can be used, on ${prompts} prompts. ${en}`,
-    `${count(read)} 行のうち ${count(used)} 行が使用可能（プロンプト ${prompts} 種）。${ja}`,
+    `${count(used)} of ${count(read)} rows can be used; the data have ${prompts} different prompts. ${en}`,
+    `${count(read)} 行のうち ${count(used)} 行が使用可能（データ全体のプロンプトは ${prompts} 種）。${ja}`,
   );
 }
 
@@ -115,8 +136,8 @@ function shortcut({ survey: { shortcut: found } }: CheckData): Sentence[] {
         )
       : say(
           'neutral',
-          `Form alone hardly tells the chosen answer from the rejected one: AUC ${aucText(all)} (${alone.en}; 0.5 would be nothing)${by.en}.`,
-          `形式だけでは良い回答をほとんど見分けられません。AUC ${aucText(all)}（${alone.ja}、0.5 なら手がかりなし）${by.ja}。`,
+          `Form alone hardly tells the chosen answer from the rejected one: AUC ${aucText(all)} (${alone.en}; 0.5 would be nothing).`,
+          `形式だけでは良い回答をほとんど見分けられません。AUC ${aucText(all)}（${alone.ja}、0.5 なら手がかりなし）。`,
         ),
   ];
 }
@@ -205,6 +226,7 @@ function defects({ survey }: CheckData): Sentence[] {
 }
 
 function languages({ survey: { languages: found, pairs } }: CheckData): Sentence[] {
+  if (pairs === 0) return [];
   const { mismatch } = found;
   const mix = sharesText(found.prompt);
   const many = Math.max(mismatch.chosen, mismatch.rejected) > MANY * pairs;
