@@ -113,7 +113,7 @@ describe('a study of the lab', () => {
 describe('studies that train in ways of their own', () => {
   it('side effects: strata, every corrected loss, the anchor', async () => {
     const { studies } = await smallLab('effects', [effects]);
-    const labels = ['within length', 'within family', 'LD-DPO 0', 'R-DPO 0.2', 'SamPO', 'anchor 0.03'];
+    const labels = ['within length', 'within family', 'LD-DPO 0.5', 'R-DPO 0.05', 'SamPO', 'anchor 0.03'];
     const shown = studies[0]?.tables[0]?.rows.map(([name]) => name);
     const [cell] = cellsOf('effects');
     // No two arms are the same training, small as their difference may be at a small rate.

@@ -51,9 +51,15 @@ export const effects: Study = {
 };
 
 /** One correction of each kind is enough for a look. */
-const QUICK = ['within length', 'LD-DPO 0.5', 'R-DPO 0.05', 'SamPO', 'anchor 0.03', 'anchor 0.3'].map(
-  (label) => `${PLAIN}, ${label}`,
-);
+const QUICK = [
+  'within length',
+  'within family',
+  'LD-DPO 0.5',
+  'R-DPO 0.05',
+  'SamPO',
+  'anchor 0.03',
+  'anchor 0.3',
+].map((label) => `${PLAIN}, ${label}`);
 
 /** Each arm in so many orders; the two that all are compared with in one more. */
 function armsOf(replicate: Replicate, orders: number): LabArm[] {
