@@ -190,7 +190,7 @@ async function armTraining(inputs: Inputs, context: UnitContext) {
       reference: referenceFor(context, hyper, ids),
       hyper,
       shuffleSeed,
-      ...(context.places.weights === undefined ? {} : { weights: readWeights(context.places.weights) }),
+      ...(context.places.weights && { weights: readWeights(context.places.weights) }),
       lossSeed: deriveSeed(seed, 'training loss'),
     });
     writeJsonLines(join(context.attemptDir, 'steps.jsonl'), steps.records);
@@ -281,7 +281,6 @@ interface TrainingHere extends Checkpointing {
   readonly reference: ReadonlyMap<string, LogProbRow>;
   readonly hyper: Hyper;
   readonly shuffleSeed: number | null;
-  /** As in `PreferenceTraining`. */
   readonly weights?: readonly number[];
   /** Of what the loss draws, which a curriculum has too. */
   readonly lossSeed: number;
@@ -309,8 +308,8 @@ async function trainHere(context: UnitContext, policy: Policy, job: TrainingHere
     anchorWeight: hyper.anchorWeight,
     seed: job.lossSeed,
   };
-  const weighed = job.weights === undefined ? {} : { weights: job.weights };
-  const task = { pairs, reference, ...weighed, beta: hyper.beta, loss, shuffleSeed, optimisation };
+  const given = { pairs, reference, ...(job.weights && { weights: job.weights }) };
+  const task = { ...given, beta: hyper.beta, loss, shuffleSeed, optimisation };
   return trainPreference(policy, task, checkpointing(context, policy, job));
 }
 

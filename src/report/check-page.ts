@@ -1,9 +1,10 @@
 import { FEATURES } from '../pairs/survey/features.ts';
 import type { Spread } from '../pairs/survey/survey.ts';
 import type { CheckData } from './check-data.ts';
-import { checkFindings, languageName } from './check-sentences.ts';
+import { checkFindings } from './check-sentences.ts';
 import { findings, page, type ShownFirst } from './frame.ts';
 import { both, type Html, html } from './html.ts';
+import { languageName } from './language-names.ts';
 import { count, fixed, MISSING, percent } from './numbers.ts';
 import { type Both, term } from './words.ts';
 

@@ -2,6 +2,7 @@ import type { Defect } from '../pairs/survey/defects.ts';
 import { FEATURES } from '../pairs/survey/features.ts';
 import type { Auc } from '../stats/auc.ts';
 import type { CheckData } from './check-data.ts';
+import { languageName } from './language-names.ts';
 import { lengthText } from './length-sentence.ts';
 import { count, fixed, percent, signed } from './numbers.ts';
 import { type Level, type Sentence, say } from './sentences.ts';
@@ -357,34 +358,9 @@ function sharesText(counts: Readonly<Record<string, number>>): Both {
   const shown = entries.slice(0, NAMED).map(([name, n]) => ({ name, share: percent(n / total) }));
   const rest = entries.length - shown.length;
   return {
-    en: `${shown.map(({ name, share }) => `${LANGUAGES[name]?.en ?? name} ${share}`).join(', ')}${rest > 0 ? `, ${count(rest)} others` : ''}`,
-    ja: `${shown.map(({ name, share }) => `${LANGUAGES[name]?.ja ?? name} ${share}`).join('、')}${rest > 0 ? `、ほか ${count(rest)}` : ''}`,
+    en: `${shown.map(({ name, share }) => `${languageName(name).en} ${share}`).join(', ')}${rest > 0 ? `, ${count(rest)} others` : ''}`,
+    ja: `${shown.map(({ name, share }) => `${languageName(name).ja} ${share}`).join('、')}${rest > 0 ? `、ほか ${count(rest)}` : ''}`,
   };
-}
-
-const LANGUAGES: Readonly<Record<string, Both>> = {
-  en: { en: 'English', ja: '英語' },
-  ja: { en: 'Japanese', ja: '日本語' },
-  zh: { en: 'Chinese', ja: '中国語' },
-  ko: { en: 'Korean', ja: '韓国語' },
-  de: { en: 'German', ja: 'ドイツ語' },
-  fr: { en: 'French', ja: 'フランス語' },
-  es: { en: 'Spanish', ja: 'スペイン語' },
-  it: { en: 'Italian', ja: 'イタリア語' },
-  pt: { en: 'Portuguese', ja: 'ポルトガル語' },
-  nl: { en: 'Dutch', ja: 'オランダ語' },
-  el: { en: 'Greek', ja: 'ギリシャ語' },
-  he: { en: 'Hebrew', ja: 'ヘブライ語' },
-  th: { en: 'Thai', ja: 'タイ語' },
-  Latin: { en: 'Latin letters, not told', ja: 'ラテン文字（判別不可）' },
-  Cyrillic: { en: 'Cyrillic letters', ja: 'キリル文字' },
-  Arabic: { en: 'Arabic letters', ja: 'アラビア文字' },
-  Devanagari: { en: 'Devanagari', ja: 'デーヴァナーガリー文字' },
-  none: { en: 'no letters', ja: '文字なし' },
-};
-
-export function languageName(name: string): Both {
-  return LANGUAGES[name] ?? { en: name, ja: name };
 }
 
 function rowsText(rows: readonly number[]): Both {
