@@ -79,6 +79,12 @@ const KEY_FLAGS = [
   ],
   ['--training-seeds <n>', 'trainingSeeds', 'trainings of each arm, with consecutive seeds (default: 1)'],
   ['--lang <code>', 'language', 'language of the report: en, ja or auto (default)'],
+  ['--engine <name>', 'engine', 'embedded (default) or trl'],
+  [
+    '--executor <kind>',
+    'executor.kind',
+    'where workers run: local (default), slurm, ray or command; its own keys: --set executor.…',
+  ],
   ['--workers <n>', 'workers', 'processes side by side, or auto (default)'],
   ['--device <name>', 'device', 'cpu (default), webgpu or auto'],
   ['--memory-gb <n>', 'memoryGB', 'memory of all workers, 10⁹ bytes, or auto (default)'],

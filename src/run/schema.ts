@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { effects, gates, prices } from './schema-effects.ts';
+import { executor, server, trl } from './schema-engine.ts';
 import { llmJudge } from './schema-judge.ts';
 import { QUANTITY_KEYS, SCORER_KEYS } from './schema-parts.ts';
 import { training } from './schema-training.ts';
@@ -265,6 +266,15 @@ export const configSchema = z.strictObject({
     .describe(
       'Language that pages show first and that the report is told in on the terminal; every page has both. auto: the reader’s own on pages, English on the terminal.',
     ),
+  engine: z
+    .enum(['embedded', 'trl'])
+    .default('embedded')
+    .describe(
+      'What trains and scores. embedded: Winnow’s own, on this processor, for small models; trl: TRL’s DPOTrainer on Accelerate, for GPUs (`winnow setup trl` makes its environment). Part of what a result is known by.',
+    ),
+  trl: trl.prefault({}).describe('The engine trl.'),
+  server: server.prefault({}).describe('A model server that answers and scores in the engine’s place.'),
+  executor: executor.prefault({}).describe('Where the workers run.'),
   workers: z
     .union([count, z.literal('auto')])
     .default('auto')
