@@ -12,7 +12,7 @@ export const HEARTBEAT_MS = 20_000;
 const SILENT_MS = 10 * 60_000;
 
 /** What stays of a dead attempt before the unit is done: why it died, and that it did. */
-const KEPT_OF_DEAD: readonly string[] = ['log.txt', 'attempt.json'];
+const KEPT_OF_DEAD: readonly string[] = ['log.txt', 'attempt.json', 'exit.json', 'events.jsonl'];
 
 /** One live copy's own folder inside a unit. Nothing else writes there. */
 export interface Attempt {
@@ -25,9 +25,14 @@ export interface Attempt {
   readonly priorMs: number;
 }
 
-interface AttemptRecord {
+/** `attempt.json`. */
+export interface AttemptRecord {
   readonly pid: number;
   readonly machine: string;
+  /** For people. */
+  readonly host: string;
+  /** `<batch>/<index>` where a queue started it. */
+  readonly task: string | null;
   readonly startedAtMs: number;
   readonly priorMs: number;
   readonly checkpointFrom: string | null;
@@ -42,7 +47,7 @@ export function newAttemptId(): string {
 }
 
 /** Starts an attempt from the newest whole checkpoint of the unit, if there is one. */
-export function openAttempt(unitDir: string, id: string): Attempt {
+export function openAttempt(unitDir: string, id: string, task: string | null = null): Attempt {
   const dir = join(unitDir, 'attempts', id);
   mkdirSync(dir, { recursive: true });
   const checkpointFrom = latestCheckpoint(unitDir);
@@ -51,6 +56,8 @@ export function openAttempt(unitDir: string, id: string): Attempt {
   const record: AttemptRecord = {
     pid: process.pid,
     machine: machineId(),
+    host: hostname(),
+    task,
     startedAtMs,
     priorMs,
     checkpointFrom,

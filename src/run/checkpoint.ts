@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { writeJson } from '../base/json.ts';
 
 const STEP_FOLDER = /^step-(\d+)$/;
@@ -7,6 +7,11 @@ const STEP_FOLDER = /^step-(\d+)$/;
 /** `attempts/<id>/checkpoints/step-000123`: where an attempt writes its checkpoint after `step` steps. */
 export function checkpointDir(attemptDir: string, step: number): string {
   return join(attemptDir, 'checkpoints', `step-${String(step).padStart(6, '0')}`);
+}
+
+/** Steps in a checkpoint, by the name of its folder; -1 where it is none. */
+export function stepOf(dir: string): number {
+  return Number(STEP_FOLDER.exec(basename(dir))?.[1] ?? -1);
 }
 
 /**
@@ -33,7 +38,7 @@ export function latestCheckpoint(unitDir: string): string | null {
   for (const attempt of namesIn(join(unitDir, 'attempts')).sort()) {
     const folder = join(unitDir, 'attempts', attempt, 'checkpoints');
     for (const name of namesIn(folder)) {
-      const step = Number(STEP_FOLDER.exec(name)?.[1] ?? -1);
+      const step = stepOf(name);
       if (step > latestStep && isWhole(join(folder, name))) {
         latest = join(folder, name);
         latestStep = step;

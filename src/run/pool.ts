@@ -9,7 +9,21 @@ import type { UnitProgress } from './worker.ts';
 export type PoolEvent =
   | { readonly type: 'reused' | 'started' | 'done'; readonly unit: string; readonly kind: string }
   | { readonly type: 'note'; readonly unit: string; readonly kind: string; readonly text: string }
-  | ({ readonly type: 'progress'; readonly unit: string; readonly kind: string } & UnitProgress);
+  | ({ readonly type: 'progress'; readonly unit: string; readonly kind: string } & UnitProgress)
+  | QueueEvent;
+
+/** How many of the units that are not done are where; told when it changes. */
+export interface QueueEvent {
+  readonly type: 'queue';
+  readonly queued: number;
+  readonly running: number;
+  /** The queue does not say, or says that they ended and the files have still to show how. */
+  readonly unknown: number;
+  /** Not in the queue's hands: about to be submitted, or waiting before another try. */
+  readonly waiting: number;
+  /** Why the queue cannot be asked; null: it can. */
+  readonly fault: string | null;
+}
 
 export interface PoolOptions {
   /** Worker processes at a time. */

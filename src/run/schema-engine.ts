@@ -139,7 +139,7 @@ export const executor = z.strictObject({
   command: z
     .strictObject({
       submit: template.describe(
-        'Command that submits a batch and prints its handle as the last word of its last line; docs/executors.md has the words in braces that it may use: {script}, {count}, {name}, {dir}, {cpus}, {gpus} …',
+        'Command that submits a batch and prints its handle as the last word of its last line; docs/executors.md has the words in braces that it may use, such as {script}, {count}, {name}, {cpus} and {gpus}.',
       ),
       poll: template.describe(
         'Command that prints the state of each task: `INDEX queued|running|ended [EXIT CODE]`, a line each, or one word for all.',

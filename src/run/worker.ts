@@ -4,7 +4,9 @@ import { type ErrorFields, type ErrorKind, machineError, WinnowError } from '../
 import { errno } from '../base/files.ts';
 import type { Json } from '../base/hash.ts';
 import { newAttemptId, openAttempt, pruneAttempts, removeQuietly } from './attempt.ts';
+import { type Detachment, detachment, eventLog, leaveExit, waitForUnit } from './detached.ts';
 import { commitUnit, readDoneIn, type UnitOutput } from './done.ts';
+import { workerExitCode } from './exit-codes.ts';
 import { readUnit, type UnitPlaces, type UnitSpec } from './unit.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -40,6 +42,8 @@ export interface UnitContext {
   readonly device: string;
   /** Bytes for what is kept while working, beside what the work cannot do without; null: not said. Never part of the result. */
   readonly workBytes: number | null;
+  /** How often tries before this one ran out of memory: each halves what is taken at a time. Never part of the result. */
+  readonly halvings: number;
   /** A whole checkpoint folder to continue from (read only, may be another attempt's), or null. */
   readonly checkpointFrom: string | null;
   report(progress: UnitProgress): void;
@@ -71,8 +75,9 @@ export function stoppedError(): WinnowError {
 }
 
 /**
- * The life of a worker process: works on one unit, reports on stdout (JSON lines, nothing else) and returns the
- * exit code: 0 when the unit is done, by this attempt or by a faster one.
+ * The life of a worker process: works on one unit, reports on stdout (JSON lines, nothing else; in a queue's hands into
+ * the attempt's files) and returns the exit code: 0 when the unit is done, by this attempt or by a faster one, else one
+ * of `WORKER_EXIT`.
  */
 export async function runUnit(
   unitDir: string,
@@ -91,25 +96,34 @@ export async function runUnit(
   // The driver may be gone: nobody reads on, and the watchdog ends this process.
   process.stdout.on('error', onTerm);
   process.stderr.on('error', onTerm);
+  const id = process.env.WINNOW_ATTEMPT ?? newAttemptId();
+  const hands = detachment();
   try {
-    await workOn(unitDir, runners, () => stopRequested);
+    await waitForUnit(unitDir, hands.settleMs);
+    await workOn(unitDir, runners, { id, hands, shouldStop: () => stopRequested });
     return 0;
   } catch (error) {
     const event = errorEvent(error);
     process.stderr.write(`${error instanceof WinnowError ? error.message : stackOf(error)}\n`);
-    emit({ error: event });
-    return new WinnowError(event.kind, event.code, '').exitCode;
+    if (hands.detached) leaveExit(unitDir, id, hands.task, event);
+    else emit({ error: event });
+    return workerExitCode(event);
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onTerm);
   }
 }
 
+interface Life {
+  readonly id: string;
+  readonly hands: Detachment;
+  readonly shouldStop: () => boolean;
+}
+
 async function workOn(
   unitDir: string,
   runners: Readonly<Record<string, UnitRunner>>,
-  shouldStop: () => boolean,
+  { id, hands, shouldStop }: Life,
 ): Promise<void> {
-  const id = process.env.WINNOW_ATTEMPT ?? newAttemptId();
   const done = readDoneIn(unitDir);
   if (done !== null) {
     // Another driver's copy was faster: the folder made for this attempt holds nothing but an empty log.
@@ -127,7 +141,8 @@ async function workOn(
     });
   }
   pruneAttempts(unitDir);
-  const attempt = openAttempt(unitDir, id);
+  const attempt = openAttempt(unitDir, id, hands.task);
+  const tell = hands.detached ? eventLog(attempt.dir) : emit;
   startWatchdog(`${attempt.dir}/attempt.json`);
   const context: UnitContext = {
     unitDir,
@@ -136,12 +151,16 @@ async function workOn(
     places: spec.places ?? {},
     threads: Math.max(1, Number(process.env.WINNOW_THREADS) || 1),
     device: process.env.WINNOW_DEVICE ?? 'cpu',
-    workBytes: process.env.WINNOW_WORK_BYTES === undefined ? null : Number(process.env.WINNOW_WORK_BYTES),
+    workBytes:
+      process.env.WINNOW_WORK_BYTES === undefined
+        ? null
+        : Math.floor(Number(process.env.WINNOW_WORK_BYTES) / 2 ** hands.halvings),
+    halvings: hands.halvings,
     checkpointFrom: attempt.checkpointFrom,
-    report: emit,
+    report: tell,
     note(text) {
       process.stderr.write(`${text}\n`);
-      emit({ note: text });
+      tell({ note: text });
     },
     shouldStop,
   };
