@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { AttemptRecord } from './attempt.ts';
 import { namesIn } from './checkpoint.ts';
 import { EVENTS_FILE, EXIT_FILE, type ExitRecord } from './detached.ts';
-import type { UnitProgress } from './worker.ts';
+import type { UnitProgress } from './events.ts';
 
 /** An attempt as its files tell it, to a process that did not start it. */
 export interface SeenAttempt {

@@ -5,8 +5,8 @@ import { machineError } from '../base/errors.ts';
 import { createExclusive, writeFileAtomic } from '../base/files.ts';
 import { readJson, writeJson } from '../base/json.ts';
 import { namesIn } from './checkpoint.ts';
+import type { WorkerErrorEvent } from './events.ts';
 import type { Asks, Batch, Job } from './executor.ts';
-import type { WorkerErrorEvent } from './worker.ts';
 
 /** A unit in a batch. */
 export interface Task {

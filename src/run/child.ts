@@ -6,7 +6,8 @@ import type { Readable, Writable } from 'node:stream';
 import { machineError, WinnowError } from '../base/errors.ts';
 import { computeEnvironment } from '../base/malloc.ts';
 import { newAttemptId } from './attempt.ts';
-import { stoppedError, type UnitProgress, type WorkerErrorEvent, type WorkerEvent } from './worker.ts';
+import type { UnitProgress, WorkerErrorEvent, WorkerEvent } from './events.ts';
+import { stoppedError } from './worker.ts';
 
 /** How long a child may take to save its checkpoint after SIGTERM. */
 const STOP_GRACE_MS = 5_000;

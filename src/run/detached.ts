@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inputError } from '../base/errors.ts';
 import { writeJson } from '../base/json.ts';
 import { latestCheckpoint, stepOf } from './checkpoint.ts';
+import type { WorkerErrorEvent, WorkerEvent } from './events.ts';
 import { workerExitCode } from './exit-codes.ts';
 import { readUnit } from './unit.ts';
-import type { WorkerErrorEvent, WorkerEvent } from './worker.ts';
 
 /** Progress is written down at most this often. */
 const PROGRESS_MS = 1_000;

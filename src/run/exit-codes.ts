@@ -1,4 +1,4 @@
-import type { WorkerErrorEvent } from './worker.ts';
+import type { WorkerErrorEvent } from './events.ts';
 
 /** Exit codes of a worker. Queues treat some of them apart (SLURM's RequeueExit, a podFailurePolicy of Kubernetes). */
 export const WORKER_EXIT = {

@@ -2,8 +2,8 @@ import { machineError, WinnowError } from '../base/errors.ts';
 import { pruneAttempts } from './attempt.ts';
 import { runChild } from './child.ts';
 import { readDone, type UnitResult } from './done.ts';
+import type { UnitProgress } from './events.ts';
 import { prepareUnit, type UnitSpec, unitDir, unitId } from './unit.ts';
-import type { UnitProgress } from './worker.ts';
 
 /** What the pool tells while it runs. `unit` is the id. */
 export type PoolEvent =

@@ -1,33 +1,15 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type ErrorFields, type ErrorKind, machineError, WinnowError } from '../base/errors.ts';
+import { machineError, WinnowError } from '../base/errors.ts';
 import { errno } from '../base/files.ts';
 import type { Json } from '../base/hash.ts';
 import { newAttemptId, openAttempt, pruneAttempts, removeQuietly } from './attempt.ts';
 import { type Detachment, detachment, eventLog, leaveExit, waitForUnit } from './detached.ts';
 import { commitUnit, readDoneIn, type UnitOutput } from './done.ts';
+import type { UnitProgress, WorkerErrorEvent, WorkerEvent } from './events.ts';
 import { workerExitCode } from './exit-codes.ts';
 import { readUnit, type UnitPlaces, type UnitSpec } from './unit.ts';
 import { startWatchdog } from './watchdog.ts';
-
-/** How far a unit is: `done` of `total` of `what` (steps, pairs, prompts …). */
-export interface UnitProgress {
-  readonly done: number;
-  readonly total: number;
-  readonly what: string;
-  /** In nats. */
-  readonly loss?: number;
-}
-
-/** One line of a worker's stdout. */
-export type WorkerEvent = UnitProgress | { readonly note: string } | { readonly error: WorkerErrorEvent };
-
-export interface WorkerErrorEvent {
-  readonly kind: ErrorKind;
-  readonly code: string;
-  readonly message: string;
-  readonly fields: ErrorFields;
-}
 
 /** What a runner may use besides its inputs. */
 export interface UnitContext {
