@@ -60,6 +60,9 @@ export const prices = z.strictObject({
   workerHour: price.describe(
     'Price of an hour of one worker process: the machine’s hourly price divided by the workers that run side by side. null: no money is computed from hours.',
   ),
+  gpuHour: price.describe(
+    'Price of an hour of one GPU, for the plan of a run on GPUs. null: no money is computed from GPU hours.',
+  ),
   millionTrainingTokens: price.describe(
     'Price of a million tokens of the final training, where that is what you pay. null: no money is computed from tokens.',
   ),

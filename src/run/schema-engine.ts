@@ -42,6 +42,20 @@ export const trl = z.strictObject({
     .boolean()
     .default(true)
     .describe('Compute activations again in the backward pass: a third more work, far less memory.'),
+  gpu: z
+    .union([z.enum(['h100', 'h200', 'a100']), z.number().positive()])
+    .default('h100')
+    .describe(
+      'The card that `winnow plan` reckons with: a name, or the TFLOP/s that it reaches at most in the dtype. Changes no result.',
+    ),
+  utilisation: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.2)
+    .describe(
+      'Share of the card’s peak that `winnow plan` expects, until units of the run have measured it. Our assumption: packed DPO of 7B on H100 was measured at 16.9 % and 22.5 % (open-instruct, pull requests 1466 and 1467); unpacked batches of two reached 2.5 %. Changes no result.',
+    ),
 });
 
 /** Section `server`: a model server that answers, and scores, in place of the engine. */
