@@ -8,6 +8,8 @@ import type { GoldJudge } from '../judge/judge.ts';
 import { goldJudgeFor } from '../lab/gold.ts';
 import { type HubOptions, hubSnapshot } from '../model/hub.ts';
 import type { StageContext, StageCost } from '../pipeline/execute.ts';
+import type { GpuPlan } from '../pipeline/gpu-plan.ts';
+import { planOnGpus } from '../pipeline/gpu-plan-run.ts';
 import { outlookFor } from '../pipeline/outlook.ts';
 import { makePlan, type Outcome, type Plan, planOutcome, planState } from '../pipeline/plan.ts';
 import { type Prepared, prepare } from '../pipeline/prepare.ts';
@@ -33,6 +35,7 @@ import { openRun } from '../run/folder.ts';
 import { type OpenedJudge, openRunJudge } from './judge-run.ts';
 import { saveConfig } from './options.ts';
 import { planLines } from './plan.ts';
+import { gpuPlanLine } from './plan-gpu.ts';
 import { createProgress, type Progress, type Stage } from './progress.ts';
 
 /** The way of the data, as far as a verb needs it; what is done already is reused. */
@@ -43,6 +46,10 @@ export interface Way {
   prepared(): Promise<Prepared>;
   /** What the run will take, measured on this machine and written to `plan.json`. */
   planned(): Promise<Plan>;
+  /** Whether work is done on GPUs or on other machines, which nothing here can try. */
+  readonly elsewhere: boolean;
+  /** What the run will take there, from shapes and token counts; written to `plan.json`. */
+  plannedOnGpus(): Promise<GpuPlan>;
   /** The plan held against what has run; null where nothing was planned or nothing had to run. */
   outcome(): Outcome | null;
   scored(): Promise<ScoredPairs>;
@@ -102,6 +109,12 @@ export function setOut(config: Config, options: WayOptions): Way {
     return found;
   });
   const planned = once(async () => makePlan(await prepared(), await judging()));
+  const elsewhere = config.engine !== 'embedded' || config.executor.kind !== 'local';
+  const plannedOnGpus = once(async () => {
+    const plan = planOnGpus(await prepared(), await judging());
+    writeJson(join(config.out, 'plan.json'), plan);
+    return plan;
+  });
   /** What was planned for, if anything was, and what has run of it. */
   let plan: Plan | null = null;
   const costs: StageCost[] = [];
@@ -113,6 +126,10 @@ export function setOut(config: Config, options: WayOptions): Way {
     return done;
   };
   const forecast = async () => {
+    if (elsewhere) {
+      if (!options.quiet) progress.note(gpuPlanLine(await plannedOnGpus()));
+      return;
+    }
     const state = options.quiet || plan !== null ? 'unmeasured' : planState(await prepared(), config.out);
     if (state === 'unmeasured') return;
     plan = await planned();
@@ -169,6 +186,8 @@ export function setOut(config: Config, options: WayOptions): Way {
     context,
     prepared,
     planned,
+    elsewhere,
+    plannedOnGpus,
     outcome,
     scored,
     tuned,

@@ -166,7 +166,7 @@ export interface Money {
 }
 
 /** What the sheet is in the user's money; null without any price. */
-export function priced(sheet: CostSheet, prices: Config['prices']): Money | null {
+export function priced(sheet: CostSheet, prices: Omit<Config['prices'], 'gpuHour'>): Money | null {
   const { currency, workerHour, millionTrainingTokens } = prices;
   if (workerHour === null && millionTrainingTokens === null) return null;
   const byTokens = (tokens: number) =>
