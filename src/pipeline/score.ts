@@ -1,26 +1,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { writeJson, writeJsonLines } from '../base/json.ts';
-import { parseLines } from '../base/own-lines.ts';
-import { aggregate } from '../difficulty/aggregate.ts';
 import { type CrossFitItem, crossFitPlan, type ScoringRun } from '../difficulty/cross-fit.ts';
-import { NO_RELIABILITY, type Reliability, reliability } from '../difficulty/reliability.ts';
+import { NO_RELIABILITY, type Reliability } from '../difficulty/reliability.ts';
 import { readScoreFile } from '../difficulty/score-files.ts';
-import {
-  difficultiesOf,
-  type First,
-  factValue,
-  measuredBy,
-  needDifferences,
-  type PairValue,
-  SCORERS,
-} from '../difficulty/scorers.ts';
+import { difficultiesOf, type First, factValue, type PairValue, SCORERS } from '../difficulty/scorers.ts';
 import type { DifficultyRow, ScoreRow } from '../difficulty/scores.ts';
 import type { Config } from '../run/config.ts';
 import { resultFile, type UnitResult } from '../run/done.ts';
 import { totalSteps } from '../train/optimise.ts';
-import { dpoLoss } from '../train/preference-loss.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
 import { type InputFile, readReference, writeIds } from './inputs.ts';
 import { needRewardMemory } from './judging.ts';
@@ -29,6 +17,7 @@ import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
 import { rewardMargins } from './pair-rewards.ts';
 import { type Prepared, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
+import { mergeScores, writeDifficulties } from './score-table.ts';
 import { scoresFromFile } from './scores-from-file.ts';
 import { fixedHyper } from './start.ts';
 import { type Hyper, type References, referenceUnit, scoringUnit } from './units.ts';
@@ -67,7 +56,7 @@ export async function measure(prepared: Prepared, context: StageContext): Promis
   const difficulties = await withoutRuns(prepared, context, costs);
   // What another scorer left would not be of these difficulties.
   rmSync(join(context.runDir, 'scores.jsonl'), { force: true });
-  write(context.runDir, difficulties, NO_RELIABILITY);
+  writeDifficulties(context.runDir, difficulties, NO_RELIABILITY);
   return { scores: [], difficulties, reliability: NO_RELIABILITY, costs };
 }
 
@@ -102,38 +91,16 @@ export async function score(prepared: Prepared, context: StageContext): Promise<
     inputs.map((input) => unitFor(input, hyper)),
     costs,
   );
-  const scores = results
-    .flatMap((result) => [...parseLines<ScoreRow>(resultFile(result, 'scores.jsonl'))])
-    .sort((a, b) => a.row - b.row || a.seed - b.seed || a.checkpoint - b.checkpoint);
-  const first = firstOf(config);
-  const measured = measuredBy(scorer, scores, { beta: hyper.beta, first, learnedMargin });
-  const difficulties = aggregate(measured);
-  if (scorer !== 'validation-loss')
-    needDifferences(
-      difficulties.map(({ difficulty }) => difficulty),
-      scorer,
-    );
-  const sign = first === 'smallest' ? 1 : -1;
-  // One seed gives one learned step a pair.
-  const once = scorer === 'learned-step' && config.difficulty.seeds === 1;
-  const agreement = once
-    ? NO_RELIABILITY
-    : reliability(measured, {
-        beta: hyper.beta,
-        keepFraction: nominalShare(prepared),
-        kept: keptOfOrder(prepared),
-        ofMargin: scorer === 'implicit-margin' ? (margin) => sign * margin : dpoLoss,
-      });
-  writeJsonLines(join(context.runDir, 'scores.jsonl'), scores);
-  write(context.runDir, difficulties, agreement);
+  const table = mergeScores(
+    results.map((result) => resultFile(result, 'scores.jsonl')),
+    {
+      ...{ runDir: context.runDir, scorer, learnedMargin, seeds: config.difficulty.seeds },
+      ...{ first: firstOf(config), beta: hyper.beta, keepFraction: nominalShare(prepared) },
+      kept: keptOfOrder(prepared),
+    },
+  );
   const reference = references.training;
-  return { hyper, reference, learningRates, scores, difficulties, reliability: agreement, costs };
-}
-
-function write(runDir: string, difficulties: readonly DifficultyRow[], reliability: Reliability): void {
-  writeJsonLines(join(runDir, 'difficulty.jsonl'), difficulties);
-  const { agreement: _, ...summary } = reliability;
-  writeJson(join(runDir, 'reliability.json'), summary);
+  return { ...table, hyper, reference, learningRates, costs };
 }
 
 /** What a scoring run reads. */
