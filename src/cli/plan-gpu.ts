@@ -6,7 +6,6 @@ import { firstRates } from '../pipeline/learning-rate.ts';
 import { count, fixed } from '../report/numbers.ts';
 import { type TextColumn, textTable } from './columns.ts';
 import { type CommonFlags, configOf, wholeNumber } from './options.ts';
-import type { Said } from './verbs.ts';
 
 const PAIRS = 61_135;
 const TOKENS_PER_SEQUENCE = 480;
@@ -36,7 +35,7 @@ export function isShape(flags: CommonFlags): boolean {
 }
 
 /** `winnow plan --shape`: needs neither a model nor data. */
-export function planShape(flags: CommonFlags): Said {
+export function planShape(flags: CommonFlags): { readonly data: unknown; readonly text: string } {
   const { shape, parameters } = flags;
   for (const flag of ['model', 'data'] as const)
     if (flags[flag] !== undefined)
