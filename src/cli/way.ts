@@ -31,7 +31,9 @@ import { assemble } from '../report/assemble.ts';
 import type { ReportData } from '../report/data.ts';
 import { outlookSentence } from '../report/outlook.ts';
 import type { Config } from '../run/config.ts';
+import { openExecutor } from '../run/executors/open.ts';
 import { openRun } from '../run/folder.ts';
+import type { QueueEvent } from '../run/pool.ts';
 import { type OpenedJudge, openRunJudge } from './judge-run.ts';
 import { saveConfig } from './options.ts';
 import { planLines } from './plan.ts';
@@ -77,9 +79,11 @@ export interface WayOptions {
 export function setOut(config: Config, options: WayOptions): Way {
   openRun(config.out, { create: true, version: VERSION, command: options.command });
   const progress = createProgress({ quiet: options.quiet });
+  const queue = openExecutor(config.executor);
   const context: StageContext = {
     ...stageContext(config.out, progress, options.signal),
     judge: judgeOf(config),
+    ...(queue === null ? {} : { queue }),
   };
   const once = <T>(work: () => Promise<T>): (() => Promise<T>) => {
     let result: Promise<T> | undefined;
@@ -231,12 +235,17 @@ export function stageContext(runDir: string, progress: Progress, signal: AbortSi
     signal,
     onStage(title, units) {
       const stage = progress.stage(title, { parts: units });
+      let said = '';
       return {
         event(event) {
           if (event.type === 'progress') {
             const detail =
               event.loss === undefined ? event.what : `${event.what}, loss ${event.loss.toFixed(4)}`;
             stage.update(event.unit, event.done, event.total, detail);
+          } else if (event.type === 'queue') {
+            const line = queueLine(title, event);
+            if (line !== said) progress.note(line);
+            said = line;
           } else if (event.type === 'reused') stage.reuse(event.unit);
           else if (event.type === 'done') stage.update(event.unit, 1, 1);
           else if (event.type === 'note' && !told.has(event.text)) {
@@ -249,6 +258,14 @@ export function stageContext(runDir: string, progress: Progress, signal: AbortSi
       };
     },
   };
+}
+
+/** Where the units of a stage are, in a line. */
+function queueLine(title: string, { queued, running, unknown, waiting, fault }: QueueEvent): string {
+  const counts = { running, queued, waiting, 'not known': unknown };
+  const parts = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
+  const why = fault === null ? '' : ` (${fault.split('\n', 1)[0]})`;
+  return `${title}: ${parts.join(', ') || 'through'}${why}`;
 }
 
 function judgeOf(config: Config): GoldJudge | null {

@@ -1,10 +1,13 @@
 import type { PairJudge } from '../judge/duel.ts';
 import type { GoldJudge } from '../judge/judge.ts';
 import type { Config } from '../run/config.ts';
+import { dispatchUnits } from '../run/dispatch.ts';
 import type { UnitResult } from '../run/done.ts';
+import type { Executor } from '../run/executor.ts';
 import { type PoolEvent, runUnits } from '../run/pool.ts';
 import { type UnitSpec, unitId } from '../run/unit.ts';
 import type { Prepared } from './prepare.ts';
+import { queueSettings } from './queue-settings.ts';
 import { lanes, memoryNeeds, type Needs } from './resources.ts';
 import { fixedHyper } from './start.ts';
 import { sharedRow } from './work.ts';
@@ -22,6 +25,8 @@ export interface StageContext {
   /** Starts a worker process. */
   readonly command: readonly string[];
   readonly signal?: AbortSignal;
+  /** Has the workers started elsewhere; left out: they are processes of this machine. */
+  readonly queue?: Executor;
   /** Grades answers, where a program can; a reward model that does is in `Prepared`. */
   readonly judge: GoldJudge | null;
   /** A language model that judges; left out where none does. */
@@ -62,9 +67,10 @@ export async function execute(
 }
 
 /** What a stage may use of this machine, and what its workers need. */
-export type StageResources = Pick<Config, 'workers' | 'threads' | 'memoryGB' | 'device'> & {
-  readonly needs: Needs;
-};
+export type StageResources = Pick<Config, 'workers' | 'threads' | 'memoryGB' | 'device'> &
+  Partial<Pick<Config, 'engine' | 'executor'>> & {
+    readonly needs: Needs;
+  };
 
 /** `execute`, for units of any work. */
 export async function runStage(
@@ -75,22 +81,28 @@ export async function runStage(
   costs: StageCost[],
 ): Promise<UnitResult[]> {
   const count = new Set(specs.map(unitId)).size;
-  const { workers, threads, workBytes } = lanes(resources, resources.needs, count);
   const begun = performance.now();
   let reused = 0;
   const talk = context.onStage(title, count);
-  const results = await runUnits(context.runDir, specs, {
-    workers,
-    threadsPerWorker: threads,
-    device: resources.device,
+  const common = {
     command: context.command,
-    workBytes,
-    onEvent(event) {
+    onEvent(event: PoolEvent) {
       if (event.type === 'reused') reused++;
       talk.event(event);
     },
     ...(context.signal === undefined ? {} : { signal: context.signal }),
-  });
+  };
+  let results: UnitResult[];
+  const { engine, executor } = resources;
+  if (context.queue === undefined || engine === undefined || executor === undefined) {
+    const { workers, threads, workBytes } = lanes(resources, resources.needs, count);
+    const { device } = resources;
+    const local = { workers, threadsPerWorker: threads, device, workBytes };
+    results = await runUnits(context.runDir, specs, { ...common, ...local });
+  } else {
+    const settings = queueSettings({ ...resources, engine, executor }, context.queue);
+    results = await dispatchUnits(context.runDir, specs, { ...common, ...settings });
+  }
   talk.end();
   const units = new Map(results.map((result) => [result.id, result.durationMs]));
   costs.push({

@@ -91,10 +91,12 @@ export function lanes(
  * @throws machineError `too-little-memory` where the workers do not fit even with nothing kept.
  */
 export function needMemory(
-  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'>,
+  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'> & Partial<Pick<Config, 'executor'>>,
   needs: Needs,
   instead = 'Set text.maxLength shorter, train with method lora, take a smaller model',
 ): void {
+  // Elsewhere the queue says what there is.
+  if (config.executor !== undefined && config.executor.kind !== 'local') return;
   const { workers } = lanes(config, needs, Number.POSITIVE_INFINITY);
   const [need, got] = [needs.mapped + workers * needs.again, memoryBudget(config)];
   if (need <= got) return;
