@@ -23,6 +23,7 @@ import { addPlan } from './plan-verb.ts';
 import { addReplay } from './replay.ts';
 import { addReview } from './review.ts';
 import { addScores } from './scores.ts';
+import { addUnits } from './units.ts';
 import { addVerbs } from './verbs.ts';
 import { addWhy } from './why.ts';
 
@@ -57,6 +58,7 @@ addMtBench(program, outside);
 addAlpacaEval(program, outside);
 addScores(program, outside);
 addReplay(program, outside);
+addUnits(program, outside);
 addWhy(program, outside);
 addReview(program, outside);
 addDoctor(program, outside);

@@ -3,6 +3,7 @@ import { SCORERS } from '../difficulty/scorers.ts';
 import type { Text } from '../pairs/pair.ts';
 import { plainText } from '../pairs/survey/text.ts';
 import type { Why } from '../pipeline/why.ts';
+import { looksLikeUnit } from '../run/unit-view.ts';
 import { configOf } from './options.ts';
 import type { Outside } from './outside.ts';
 
@@ -16,12 +17,16 @@ export function addWhy(program: Command, outside: Outside): void {
   program
     .command('why')
     .description(
-      'all that a run knows of one pair: its texts, its difficulty, the rules and people that decided',
+      'all that a run knows of one pair (its texts, its difficulty, the rules and people that decided), or of one unit (its tries)',
     )
-    .argument('<id or row>', 'the beginning of an id, or a row of the data (the first is 0)')
+    .argument(
+      '<id or row>',
+      'the beginning of a pair’s id, a row of the data (the first is 0), or a unit as `winnow status` names it',
+    )
     .option('--out <run>', 'the run folder (default: winnow-run)')
     .option('--json', 'data as JSON on stdout')
     .action(async (which: string, flags: WhyFlags) => {
+      if (looksLikeUnit(which)) return (await import('./units.ts')).whyUnit(which, flags, outside);
       const { why } = await import('../pipeline/why.ts');
       const found = await why(configOf({ ...flags }), which);
       outside.print(

@@ -151,7 +151,7 @@ class Dispatcher {
       }
       const started = { type: 'started', unit: id, kind: unit.spec.kind } as const;
       if (!this.#results.has(id)) this.#options.onEvent?.(started);
-      const seen = { state: 'unknown' } as const;
+      const seen = { state: batch.handle === null ? 'unknown' : 'queued' } as const;
       this.#live.push({ batch, index, unit, seen, endedSinceMs: null, runningSinceMs: null });
     });
   }

@@ -21,8 +21,8 @@ const STOPPED_WORDS = /\b(preempt\w*|evicted|time ?out|deadline|revoked)\b/i;
 /** Faults of a node, which another node need not have: NCCL, memory errors of a GPU, a GPU that fell off. */
 const NODE_WORDS =
   /\bNCCL (error|WARN)|\buncorrectable\b|\bECC error|\bXid\b|NODE_FAIL|CUDA driver|device-side/i;
-/** Signals by which queues end a task: TERM, KILL as shells and queues report them. */
-const KILLED_CODES = new Set([137, 143, 9, 15]);
+/** KILL and TERM, as shells report them. */
+const KILLED_CODES = new Set([137, 143]);
 
 /** What became of a task: the worker's own word before the queue's, and its exit code before words in its output. */
 export function verdictOf({ exit, seen, begun, output, step }: TaskEnd, atMs: number): Verdict {
