@@ -1,0 +1,258 @@
+"""The GPU end of a unit of Winnow: `worker.py JOB.json`, alone or under `accelerate launch`.
+
+Winnow decides everything: the token ids, the order, the reference log-probabilities, the first adapter and the steps at
+which held-out pairs are scored. Here TRL's DPOTrainer takes the steps. Each rank writes files of its own; rank 0 also
+prints events, one JSON object a line. Exit codes: 0 done, 85 stopped with a checkpoint, 86 bad input, 87 out of memory,
+88 NaN or infinity, 1 anything else. When numbers change, raise TRL_ENGINE in src/pipeline/version.ts.
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from trl import DPOConfig, DPOTrainer
+
+STOPPED, INPUT, MEMORY, NOT_FINITE = 85, 86, 87, 88
+COLUMNS = ["row", "weight", "prompt_ids", "chosen_ids", "rejected_ids", "ref_chosen_logps", "ref_rejected_logps"]
+LOSSES = {"sigmoid": "sigmoid", "cdpo": "sigmoid", "robust": "robust", "ipo": "ipo"}
+
+stop_asked = False
+
+
+def ask_stop(*_):
+    global stop_asked
+    stop_asked = True
+
+
+def read_rows(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+class Winnow(DPOTrainer):
+    """DPO on rows that are tokens already, in the order in which they stand."""
+
+    def __init__(self, job, **given):
+        self.job = job
+        self.out = Path(job["out"])
+        self.micro = {"rows": [], "losses": []}
+        super().__init__(**given)
+        # The reference comes with the rows: a copy of the first adapter would only take memory.
+        if isinstance(self.model, PeftModel) and "ref" in self.model.peft_config:
+            self.model.delete_adapter("ref")
+        collate = self.data_collator
+
+        def with_rows(examples):
+            more = {key: torch.tensor([example[key] for example in examples]) for key in ("row", "weight")}
+            return {**collate(examples), **more}
+
+        self.data_collator = with_rows
+
+    def _prepare_dataset(self, dataset, *_args, **_kwargs):
+        return dataset
+
+    def _precompute_ref_logps(self, dataset, *_args, **_kwargs):
+        return dataset
+
+    def _set_signature_columns_if_needed(self):
+        self._signature_columns = COLUMNS
+
+    def file(self, name):
+        return self.out / f"{name}.{self.accelerator.process_index}.jsonl"
+
+    def tell(self, **event):
+        if self.accelerator.is_main_process:
+            print(json.dumps(event), flush=True)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        rows, weights = inputs.pop("row"), inputs.pop("weight")
+        count = len(rows)
+        if bool((weights == weights[0]).all()):
+            loss = super().compute_loss(model, inputs) * weights[0]
+        else:
+            # TRL gives the mean of a batch: pairs that count differently go one by one.
+            pick = lambda i: {key: value[[i, count + i]] if len(value) == 2 * count else value[[i]] for key, value in inputs.items()}
+            loss = sum(super(Winnow, self).compute_loss(model, pick(i)) * weights[i] for i in range(count)) / count
+        self.micro["rows"].append(rows.tolist())
+        self.micro["losses"].append(loss.detach())
+        return loss
+
+    @torch.no_grad()
+    def score(self, model, pairs, name):
+        """Log-probabilities of pairs, the rank's share of them, longest first."""
+        ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
+        size = self.job["scoreBatch"]
+        longest = sorted(pairs, key=lambda pair: -len(pair["prompt_ids"]) - max(len(pair["chosen_ids"]), len(pair["rejected_ids"])))
+        own = longest[rank::ranks]
+        # Sharded models need the same number of passes on every rank.
+        passes = math.ceil(math.ceil(len(longest) / ranks) / size)
+        was_training = model.training
+        model.eval()
+        lines = []
+        for n in range(passes):
+            batch = own[n * size : (n + 1) * size] or longest[:1]
+            filled = [{**pair, "row": 0, "weight": 1.0, "ref_chosen_logps": 0.0, "ref_rejected_logps": 0.0} for pair in batch]
+            inputs = self._prepare_inputs(self.data_collator(filled))
+            mask = inputs["completion_mask"]
+            labels = inputs["input_ids"].masked_fill(mask == 0, -100)
+            with self.compute_loss_context_manager():
+                found = model(
+                    input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], labels=labels, use_cache=False, fused_lm_head=True
+                )
+            tokens, counted = found.log_probs.float(), mask[:, 1:].bool()
+            tokens = tokens[:, -counted.size(1) :] * counted
+            even = counted & ((counted.cumsum(1) - 1) % 2 == 0)
+            sums, evens = tokens.double().sum(1).tolist(), (tokens * even).double().sum(1).tolist()
+            if n * size < len(own):
+                half = len(batch)
+                lines += [
+                    {"id": pair["id"], "row": pair["row"], "chosen": sums[i], "rejected": sums[half + i], "chosenEven": evens[i], "rejectedEven": evens[half + i]}
+                    for i, pair in enumerate(batch)
+                ]
+            if name == "log-probs":
+                self.tell(done=min(len(longest), (n + 1) * size * ranks), total=len(longest), what="pairs")
+            if stop_asked and name == "log-probs":
+                sys.exit(STOPPED)
+        model.train(was_training)
+        write_lines(self.file(name), lines)
+
+
+def write_lines(path, lines):
+    """Whole or not at all. NaN is written as it is: Winnow names the pair."""
+    temp = path.with_suffix(".tmp")
+    temp.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    os.replace(temp, path)
+
+
+class Steps(TrainerCallback):
+    """After each step: what it consumed, the scores due, a checkpoint from time to time or when asked to stop."""
+
+    def __init__(self, trainer, held_out):
+        self.trainer, self.held_out = trainer, held_out
+        self.saved_at = time.monotonic()
+        self.norm = self.rate = None
+
+    def on_pre_optimizer_step(self, args, state, control, **_):
+        self.rate = self.trainer.lr_scheduler.get_last_lr()[0]
+
+    def on_step_end(self, args, state, control, model=None, **_):
+        trainer, job, step = self.trainer, self.trainer.job, state.global_step
+        losses = torch.stack(trainer.micro["losses"])
+        mean = trainer.accelerator.gather(losses.mean().reshape(1)).mean().item()
+        with open(trainer.file("order"), "a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "rows": trainer.micro["rows"], "loss": mean, "learningRate": self.rate}) + "\n")
+        trainer.micro = {"rows": [], "losses": []}
+        if not math.isfinite(mean):
+            trainer.tell(diverged=step, loss=str(mean))
+            os._exit(NOT_FINITE)
+        if step in job["scoreAt"]:
+            trainer.score(trainer.model_wrapped, self.held_out, f"scores-{step}")
+        trainer.tell(done=step, total=state.max_steps, what="steps", loss=mean)
+        due = time.monotonic() - self.saved_at > job["saveSeconds"]
+        flags = torch.tensor([int(stop_asked), int(due)], device=trainer.accelerator.device)
+        stop, due = (int(flag) for flag in trainer.accelerator.reduce(flags, "sum"))
+        last = step >= state.max_steps
+        control.should_save = bool((stop or due) and not last)
+        control.should_training_stop = bool(stop) or last
+
+    def on_save(self, args, state, control, **_):
+        self.saved_at = time.monotonic()
+        self.trainer.accelerator.wait_for_everyone()
+        self.trainer.tell(saved=state.global_step)
+
+
+def open_model(job):
+    dtype = getattr(torch, job["dtype"])
+    # Training every weight needs float32 to add small steps to; the products are rounded by autocast.
+    loaded = torch.float32 if job["train"] and job["method"] == "full" else dtype
+    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=loaded, attn_implementation=job["attention"])
+    if job["adapter"] is None:
+        return model
+    return PeftModel.from_pretrained(model, job["adapter"], is_trainable=job["train"])
+
+
+def settings(job):
+    return DPOConfig(
+        output_dir=job["checkpoints"],
+        per_device_train_batch_size=job["microBatch"],
+        gradient_accumulation_steps=job["accumulation"],
+        max_steps=max(1, job["steps"]),
+        learning_rate=job["learningRate"],
+        lr_scheduler_type={"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}[job["schedule"]],
+        warmup_steps=job["warmupSteps"],
+        optim="adamw_torch",
+        adam_beta1=job["adamBeta1"],
+        adam_beta2=job["adamBeta2"],
+        adam_epsilon=job["adamEpsilon"],
+        weight_decay=job["weightDecay"],
+        max_grad_norm=job["maxGradNorm"],
+        beta=job["beta"],
+        loss_type=[LOSSES[job["loss"]]],
+        label_smoothing=job["labelSmoothing"],
+        max_length=None,
+        precompute_ref_log_probs=True,
+        disable_dropout=True,
+        train_sampling_strategy="sequential",
+        remove_unused_columns=True,
+        bf16=job["dtype"] == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=job["gradientCheckpointing"],
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        save_strategy="no",
+        logging_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        seed=0,
+    )
+
+
+def run(job):
+    tokenizer = AutoTokenizer.from_pretrained(job["model"])
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    rows = read_rows(job["rows"])
+    dataset = Dataset.from_list([{key: row[key] for key in COLUMNS} for row in rows]) if job["train"] else None
+    held_out = read_rows(job["heldOut"]) if job["heldOut"] else []
+    if dataset is None:
+        dataset = Dataset.from_list([{**dict.fromkeys(COLUMNS, 0.0), "row": 0, "prompt_ids": [0], "chosen_ids": [0], "rejected_ids": [0]}])
+    trainer = Winnow(job, model=open_model(job), args=settings(job), train_dataset=dataset, processing_class=tokenizer)
+    if not job["train"]:
+        trainer.score(trainer.model.to(trainer.accelerator.device), held_out, "log-probs")
+        return 0
+    trainer.add_callback(Steps(trainer, held_out))
+    trainer.train(resume_from_checkpoint=job["resume"])
+    if trainer.state.global_step < job["steps"]:
+        return STOPPED
+    if job["keep"]:
+        trainer.save_model(job["keep"])
+    return 0
+
+
+def main():
+    signal.signal(signal.SIGTERM, ask_stop)
+    signal.signal(signal.SIGINT, ask_stop)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        job = json.load(file)
+    try:
+        return run(job)
+    except torch.OutOfMemoryError as error:
+        print(f"out of memory: {error}", file=sys.stderr)
+        return MEMORY
+    except (OSError, KeyError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return INPUT
+
+
+if __name__ == "__main__":
+    code = main()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    sys.exit(code)
