@@ -4,10 +4,10 @@ import { writeJsonLines } from '../base/json.ts';
 import { deriveSeed } from '../base/random.ts';
 import type { ScoreRow } from '../difficulty/scores.ts';
 import type { Answer } from '../evaluate/answers.ts';
-import { type LoraPair, readAdapter, writeAdapter } from '../model/adapter.ts';
+import { readAdapter, writeAdapter } from '../model/adapter.ts';
 import { openCheckpoint, type Weight, writeCheckpoint } from '../model/checkpoint.ts';
 import { hubName } from '../model/hub.ts';
-import { loraOf, setAdapter } from '../policy/adapter.ts';
+import { adapterOf, loraOf, setAdapter } from '../policy/adapter.ts';
 import { generate } from '../policy/generate.ts';
 import type { Policy, Trained } from '../policy/policy.ts';
 import { breathe, stoppedError, type UnitContext, type UnitRunner } from '../run/worker.ts';
@@ -153,7 +153,7 @@ export function checkpointAt(step: number, total: number, checkpoints: number): 
   return null;
 }
 
-function scoreRow(
+export function scoreRow(
   after: PairScore,
   before: PairScore,
   beta: number,
@@ -333,21 +333,10 @@ function writeTrained(context: UnitContext, policy: Policy): 'adapter' | 'model'
     writeCheckpoint(join(context.attemptDir, 'model'), policy.config, weights, { copyTokenizerFrom: model });
     return 'model';
   }
-  const tensors = new Map<string, LoraPair>();
-  for (const [name, a] of policy.parameters) {
-    if (!name.endsWith('.lora_A')) continue;
-    const module = name.slice(0, -'.lora_A'.length);
-    const b = policy.parameters.get(`${module}.lora_B`);
-    if (b !== undefined) tensors.set(module, { a, b });
-  }
-  const { rank, alpha, targets } = policy.trained;
-  writeAdapter(join(context.attemptDir, 'adapter'), {
-    baseModel: hubName(model),
-    rank,
-    alpha,
-    targetModules: targets,
-    tensors,
-  });
+  writeAdapter(
+    join(context.attemptDir, 'adapter'),
+    adapterOf(policy.parameters, policy.trained, hubName(model)),
+  );
   return 'adapter';
 }
 
@@ -384,14 +373,14 @@ async function withPolicy<T>(
   }
 }
 
-function place(context: UnitContext, name: string): string {
+export function place(context: UnitContext, name: string): string {
   const path = context.places[name];
   if (path === undefined) throw new Error(`unit ${context.spec.kind}: no place named ${name}`);
   return path;
 }
 
 /** These pairs, in this order. */
-function pick(tokens: ReadonlyMap<string, TokenizedPair>, ids: readonly string[]): TokenizedPair[] {
+export function pick(tokens: ReadonlyMap<string, TokenizedPair>, ids: readonly string[]): TokenizedPair[] {
   return ids.map((id) => {
     const pair = tokens.get(id);
     if (pair === undefined) throw new Error(`no tokens for pair ${id}`);

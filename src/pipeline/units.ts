@@ -4,7 +4,7 @@ import { resultFile, type UnitResult } from '../run/done.ts';
 import type { UnitSpec } from '../run/unit.ts';
 import { type LossName, weighsTokens } from '../train/losses.ts';
 import type { InputFile } from './inputs.ts';
-import { ENGINE } from './version.ts';
+import { ENGINE, TRL_ENGINE } from './version.ts';
 
 /**
  * Hyper-parameters of DPO with nothing left to be found out. What only corrected losses have is left out where it does
@@ -30,6 +30,15 @@ export interface UnitBase {
   /** The adapter that belongs to the start model, if there is one. */
   readonly adapter?: { readonly dir: string; readonly hash: string };
   readonly tokens: InputFile;
+  /** Left out: the embedded engine. */
+  readonly trl?: TrlBase;
+}
+
+/** The engine trl: what it computes in is part of what a unit is known by, how it runs is not. */
+export interface TrlBase {
+  readonly dtype: 'bfloat16' | 'float32';
+  /** File of section `trl` and its like. */
+  readonly settings: string;
 }
 
 function unit(
@@ -44,7 +53,7 @@ function unit(
   return {
     kind,
     inputs: {
-      engine: ENGINE,
+      ...(base.trl === undefined ? { engine: ENGINE } : { engine: TRL_ENGINE, dtype: base.trl.dtype }),
       model: base.modelHash,
       ...(base.adapter === undefined ? {} : { adapter: base.adapter.hash }),
       tokens: base.tokens.hash,
@@ -52,6 +61,7 @@ function unit(
       ...inputs,
     },
     places: {
+      ...(base.trl === undefined ? {} : { engine: base.trl.settings }),
       model: base.modelDir,
       ...(base.adapter === undefined ? {} : { adapter: base.adapter.dir }),
       tokens: base.tokens.path,
@@ -59,6 +69,10 @@ function unit(
       ...places,
     },
   };
+}
+
+function withoutTrl({ trl: _, ...base }: UnitBase): UnitBase {
+  return base;
 }
 
 type ScoringPrecision = Config['difficulty']['precision'];
@@ -153,8 +167,8 @@ export function answersUnit(
 ): UnitSpec {
   return unit(
     'answers',
-    // Answers do not depend on the pairs.
-    { ...base, tokens: prompts },
+    // Answers do not depend on the pairs. They are the embedded engine's, which reads what any engine has trained.
+    { ...withoutTrl(base), tokens: prompts },
     { trained: trained?.id ?? null, generation: { ...generation, stopIds: [...generation.stopIds] } },
     {},
     { tokenizer: base.modelDir, ...(trained === null ? {} : { trained: trained.dir }) },

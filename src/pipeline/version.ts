@@ -12,3 +12,9 @@ export const VERSION = (
  * inputs, so that old results are not mixed with new ones.
  */
 export const ENGINE = 'embedded/2';
+
+/**
+ * As {@link ENGINE}, of the engine trl: raised when engines/trl/worker.py gives other numbers for the same inputs. Another
+ * version of TRL or of PyTorch moves the last digits, as another processor does.
+ */
+export const TRL_ENGINE = 'trl/1';

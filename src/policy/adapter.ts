@@ -1,4 +1,4 @@
-import type { Adapter } from '../model/adapter.ts';
+import type { Adapter, LoraPair } from '../model/adapter.ts';
 import type { Policy, Trained } from './policy.ts';
 
 /** The LoRA policy that an adapter belongs to; `seed` draws what the adapter leaves out. */
@@ -12,4 +12,20 @@ export function setAdapter(policy: Policy, adapter: Adapter): void {
     policy.parameters.get(`${module}.lora_A`)?.data.set(a.data);
     policy.parameters.get(`${module}.lora_B`)?.data.set(b.data);
   }
+}
+
+/** The adapter that a LoRA policy's parameters are. */
+export function adapterOf(
+  parameters: Policy['parameters'],
+  { rank, alpha, targets }: Pick<Extract<Trained, { method: 'lora' }>, 'rank' | 'alpha' | 'targets'>,
+  baseModel: string,
+): Adapter {
+  const tensors = new Map<string, LoraPair>();
+  for (const [name, a] of parameters) {
+    if (!name.endsWith('.lora_A')) continue;
+    const module = name.slice(0, -'.lora_A'.length);
+    const b = parameters.get(`${module}.lora_B`);
+    if (b !== undefined) tensors.set(module, { a, b });
+  }
+  return { baseModel, rank, alpha, targetModules: targets, tensors };
 }

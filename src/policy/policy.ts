@@ -116,7 +116,11 @@ export function openPolicy(checkpoint: Checkpoint, options: PolicyOptions): Poli
   };
 }
 
-function initialParameters(checkpoint: Checkpoint, trained: Trained): Map<string, Parameter> {
+/** What training starts from, drawn by the seed where it is drawn. Another engine that starts here is comparable. */
+export function initialParameters(
+  checkpoint: Pick<Checkpoint, 'config' | 'weights'>,
+  trained: Trained,
+): Map<string, Parameter> {
   const { config } = checkpoint;
   const parameters = new Map<string, Parameter>();
   const put = (name: string, shape: readonly number[], data: Float32Array) =>
