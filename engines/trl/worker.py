@@ -11,6 +11,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -30,6 +31,17 @@ stop_asked = False
 def ask_stop(*_):
     global stop_asked
     stop_asked = True
+
+
+def end_with_parent():
+    """The process of Winnow that started this one may be killed: nobody would take the results."""
+    parent = int(os.environ.get("WINNOW_PARENT", "0"))
+    while parent:
+        time.sleep(2)
+        try:
+            os.kill(parent, 0)
+        except ProcessLookupError:
+            os._exit(1)
 
 
 def read_rows(path):
@@ -239,6 +251,7 @@ def run(job):
 def main():
     signal.signal(signal.SIGTERM, ask_stop)
     signal.signal(signal.SIGINT, ask_stop)
+    threading.Thread(target=end_with_parent, daemon=True).start()
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
     try:

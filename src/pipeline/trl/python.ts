@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { inputError } from '../../base/errors.ts';
 import { PACKAGE_DIR } from '../../base/package-dir.ts';
 
@@ -12,7 +13,9 @@ export const ENGINE_DIR = join(PACKAGE_DIR, 'engines', 'trl');
 
 /** Where `winnow setup trl` makes the environment: one for each content of requirements.txt, in the user's cache. */
 export function environmentDir(): string {
-  const hash = createHash('sha256').update(readFileSync(join(ENGINE_DIR, 'requirements.txt'))).digest('hex');
+  const hash = createHash('sha256')
+    .update(readFileSync(join(ENGINE_DIR, 'requirements.txt')))
+    .digest('hex');
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   return join(cache, 'winnow', `trl-${hash.slice(0, 12)}`);
 }
@@ -52,7 +55,7 @@ export async function runPython({ command, env, onEvent, shouldStop }: PythonRun
       stdio: ['ignore', 'pipe', 2],
       detached: true,
       env: { ...process.env, ...env, WINNOW_PARENT: String(process.pid) },
-    });
+    }) as ChildProcessByStdio<null, Readable, null>;
     const signalAll = (signal: NodeJS.Signals) => {
       try {
         process.kill(-(child.pid as number), signal);
