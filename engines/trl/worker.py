@@ -138,7 +138,9 @@ class Winnow(DPOTrainer):
 
 
 def write_lines(path, lines):
-    """Whole or not at all. NaN is written as it is: Winnow names the pair."""
+    """Whole or not at all. What is no number is written as a word: Winnow names the pair."""
+    for line in lines:
+        line.update({key: str(value) for key, value in line.items() if isinstance(value, float) and not math.isfinite(value)})
     temp = path.with_suffix(".tmp")
     temp.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     os.replace(temp, path)

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { keepHeapSmall } from '../base/heap.ts';
 import { trainBase } from '../lab/base.ts';
-import { RUNNERS } from '../pipeline/runners.ts';
+import { ALL_RUNNERS } from '../pipeline/all-runners.ts';
 import { VERSION } from '../pipeline/version.ts';
 import { explainConfig } from '../run/config.ts';
 import { runUnit } from '../run/worker.ts';
@@ -70,7 +70,7 @@ program
   .command('worker', { hidden: true })
   .argument('<dir>', 'folder of a unit')
   .action(async (dir: string) => {
-    process.exit(await runUnit(dir, { ...RUNNERS, 'lab-base': trainBase }));
+    process.exit(await runUnit(dir, { ...ALL_RUNNERS, 'lab-base': trainBase }));
   });
 
 if (process.argv[2] !== 'worker') {

@@ -21,6 +21,7 @@ import type { TruncationPolicy } from '../text/truncation.ts';
 import { type AskedPrompt, writeTokens } from './inputs.ts';
 import { openRunRewardModel, type RunRewardModel, rewardPromptTokens } from './reward-model.ts';
 import { type StartAdapter, startAdapter } from './start.ts';
+import { trlBase } from './trl/settings.ts';
 import type { GenerationInputs, UnitBase } from './units.ts';
 
 /** A pair that can be used, as the model sees it; its texts are in `pairs.jsonl` alone. */
@@ -74,6 +75,7 @@ export async function prepare(
   // Before any work: a layer that the model does not have would be told only when training starts.
   loraTargets(checkpoint.config, config.training.targets);
   needPrecision(config);
+  const trl = trlBase(config, runDir);
   needAutoKeep(config);
   const start = startAdapter(config, checkpoint);
   const tokenizer = loadTokenizer(modelDir);
@@ -133,6 +135,7 @@ export async function prepare(
     modelHash: checkpoint.hash,
     ...(start === null ? {} : { adapter: { dir: start.dir, hash: start.hash } }),
     tokens: writeTokens(runDir, tokenized.rows),
+    ...(trl === undefined ? {} : { trl }),
   };
   const notes = [
     ...set.notes,

@@ -71,11 +71,17 @@ export function memoryBudget({ memoryGB }: Pick<Config, 'memoryGB'>): number {
  * equal bit by bit.
  */
 export function lanes(
-  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'>,
+  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'> & Partial<Pick<Config, 'engine'>>,
   { mapped, saving, again }: Needs,
   units: number,
 ): Lanes {
   const cores = usableCores();
+  // TRL's processes share the GPUs of this machine one unit after another, unless told otherwise.
+  if (config.engine === 'trl') {
+    const workers = config.workers === 'auto' ? 1 : config.workers;
+    const own = Math.max(1, Math.floor(cores / workers));
+    return { workers, threads: config.threads === 'auto' ? own : config.threads, workBytes: 0 };
+  }
   const left = memoryBudget(config) - mapped;
   const keeping = Math.floor(left / saving);
   const fit = keeping >= 1 ? keeping : Math.floor(left / again);
@@ -91,12 +97,13 @@ export function lanes(
  * @throws machineError `too-little-memory` where the workers do not fit even with nothing kept.
  */
 export function needMemory(
-  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'> & Partial<Pick<Config, 'executor'>>,
+  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'> & Partial<Pick<Config, 'executor' | 'engine'>>,
   needs: Needs,
   instead = 'Set text.maxLength shorter, train with method lora, take a smaller model',
 ): void {
-  // Elsewhere the queue says what there is.
+  // Elsewhere the queue says what there is, and of TRL's memory this knows nothing.
   if (config.executor !== undefined && config.executor.kind !== 'local') return;
+  if (config.engine === 'trl') return;
   const { workers } = lanes(config, needs, Number.POSITIVE_INFINITY);
   const [need, got] = [needs.mapped + workers * needs.again, memoryBudget(config)];
   if (need <= got) return;

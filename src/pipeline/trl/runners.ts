@@ -1,7 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { inputError, machineError } from '../../base/errors.ts';
-import { writeJson, writeJsonLines } from '../../base/json.ts';
+import { machineError } from '../../base/errors.ts';
+import { writeJsonLines } from '../../base/json.ts';
 import { parseLines } from '../../base/own-lines.ts';
 import { deriveSeed } from '../../base/random.ts';
 import type { ScoreRow } from '../../difficulty/scores.ts';
@@ -10,25 +10,16 @@ import { openCheckpoint } from '../../model/checkpoint.ts';
 import { hubName } from '../../model/hub.ts';
 import { adapterOf } from '../../policy/adapter.ts';
 import { initialParameters } from '../../policy/policy.ts';
-import { checkpointDir, sealCheckpoint, stepOf } from '../../run/checkpoint.ts';
-import { WORKER_EXIT } from '../../run/exit-codes.ts';
-import { stoppedError, type UnitContext, type UnitRunner } from '../../run/worker.ts';
+import type { UnitContext, UnitRunner } from '../../run/worker.ts';
 import type { TokenizedPair } from '../../text/tokenized.ts';
-import { totalSteps } from '../../train/optimise.ts';
+import { rowsOfSteps, totalSteps } from '../../train/optimise.ts';
 import type { PairScore } from '../../train/preference.ts';
 import { needFinite } from '../finite.ts';
 import { type LogProbRow, logProbLine, readIds, readReference, readTokens, readWeights } from '../inputs.ts';
 import { checkpointAt, pick, place, scoreRow, trainedOf } from '../runners.ts';
 import type { Hyper } from '../units.ts';
-import { type Cut, cutStep, type OrderLine, takenBySteps, trainingRows } from './batches.ts';
-import { ENGINE_DIR, enginePython, runPython } from './python.ts';
-import { readTrlSettings, type TrlSettings } from './settings.ts';
-
-const CHECKPOINT_SECONDS = Number(process.env.WINNOW_CHECKPOINT_SECONDS ?? 300);
-/** Pairs that are scored in one pass, for each that is trained on: nothing is kept for a backward pass. */
-const SCORED_FOR_TRAINED = 4;
-/** Tries in one life of the worker when memory runs out. */
-const OWN_HALVINGS = 1;
+import { type OrderLine, takenBySteps, trainingRows } from './batches.ts';
+import { hyperOf, plain, work, workDir } from './work.ts';
 
 type ScoredPair = PairScore & { readonly id: string; readonly row: number };
 
@@ -196,8 +187,7 @@ async function train(
   const taken = takenBySteps(ranks);
   // What the loop recorded, not what was asked for: the two must agree.
   const consumed: number[] = [];
-  const asked = [...trainingRows(job, cut)];
-  const placeOf = new Map(pairs.map((pair, i) => [key(pair), i]));
+  const rowsOf = rowsOfSteps(pairs.length, shuffleSeed, hyper.batchSize);
   const records = Array.from({ length: steps }, (_, step) => {
     const rows = taken.get(step + 1) ?? [];
     const need = Array.from({ length: cut.perStep }, (_, k) => step * cut.perStep + k);
@@ -207,196 +197,14 @@ async function train(
         need: `rows ${need.slice(0, 8).join()}`,
         remedy: 'This is a fault in the engine, not in your data: its results are not used',
       });
-    const own = need
-      .map((row) => asked[row] as (typeof asked)[number])
-      .filter(({ weight }, k) => weight !== 0 || k < (pairs.length % hyper.batchSize || hyper.batchSize));
-    const places = own.map(
-      (row) =>
-        placeOf.get(
-          key({ prompt: row.prompt_ids, chosen: row.chosen_ids, rejected: row.rejected_ids }),
-        ) as number,
-    );
+    // What fills a step up stands behind its own pairs.
+    const places = rowsOf(step);
     consumed.push(...places);
     const line = ranks[0]?.find((one) => one.step === step + 1) as OrderLine;
     return { step: step + 1, loss: line.loss, learningRate: line.learningRate, rows: places };
   });
   writeJsonLines(join(context.attemptDir, 'steps.jsonl'), records);
   return consumed;
-}
-
-function key({
-  prompt,
-  chosen,
-  rejected,
-}: Record<'prompt' | 'chosen' | 'rejected', ArrayLike<number>>): string {
-  return [prompt, chosen, rejected].map((ids) => Array.from(ids).join()).join('|');
-}
-
-interface Work {
-  readonly model: string;
-  readonly adapter: string | null;
-  readonly train: boolean;
-  readonly dtype: unknown;
-  readonly heldOut: string | null;
-  readonly steps: number;
-  readonly scoreAt?: readonly number[];
-  readonly keep?: string | null;
-  readonly rowsFor?: (cut: Cut) => Iterable<unknown>;
-  readonly [key: string]: unknown;
-}
-
-/** Starts the worker, on half as much where memory runs out; returns when it has done all of it. */
-async function work(context: UnitContext, { rowsFor, ...job }: Work): Promise<Cut> {
-  const settings = readTrlSettings(place(context, 'engine'));
-  // A model that is only asked fits where one is trained: a copy for each process, nothing shared out.
-  const { processes, parallel } = job.train ? settings : { ...settings, parallel: 'ddp' };
-  const dir = workDir(context);
-  mkdirSync(dir, { recursive: true });
-  const batchSize = (job.batchSize as number | undefined) ?? 4 * processes;
-  for (let own = 0; ; own++) {
-    const halvings = context.halvings + own;
-    const cut = cutStep(batchSize, { processes, microBatch: settings.microBatch, halvings });
-    const rows = join(dir, 'rows.jsonl');
-    writeJsonLines(rows, rowsFor?.(cut) ?? []);
-    const resume = prepareResume(context, dir);
-    const file = join(dir, 'job.json');
-    writeJson(file, {
-      ...IDLE,
-      ...job,
-      rows,
-      out: dir,
-      checkpoints: join(dir, 'checkpoints'),
-      resume,
-      ...cut,
-      scoreBatch: SCORED_FOR_TRAINED * cut.microBatch,
-      saveSeconds: CHECKPOINT_SECONDS,
-      attention: settings.attention,
-      gradientCheckpointing: settings.gradientCheckpointing && job.train,
-    });
-    const code = await runPython({
-      command: commandOf(settings, processes, parallel, file),
-      env: { OMP_NUM_THREADS: String(context.threads), TOKENIZERS_PARALLELISM: 'false', HF_HUB_OFFLINE: '1' },
-      onEvent: (event) => follow(context, dir, event),
-      shouldStop: context.shouldStop,
-    });
-    if (code === 0) return cut;
-    if (code === WORKER_EXIT.stopped || context.shouldStop()) throw stoppedError();
-    if (code === WORKER_EXIT.memory && own < OWN_HALVINGS && cut.microBatch > 1) {
-      context.note(`out of memory with ${cut.microBatch} pairs in a pass: again with half of them`);
-      continue;
-    }
-    throw workerError(context, code);
-  }
-}
-
-/** What a job says of training where there is none. */
-const IDLE = {
-  method: 'none',
-  scoreAt: [],
-  keep: null,
-  learningRate: 0,
-  schedule: 'constant',
-  warmupSteps: 0,
-  adamBeta1: 0.9,
-  adamBeta2: 0.999,
-  adamEpsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-  beta: 0.1,
-  loss: 'sigmoid',
-  labelSmoothing: 0,
-};
-
-function hyperOf(hyper: Hyper, steps: number) {
-  const { warmupRatio, lossAlpha = 0, ...rest } = hyper;
-  return { ...rest, warmupSteps: Math.ceil(warmupRatio * steps), labelSmoothing: lossAlpha };
-}
-
-function plain(inputs: Parameters<UnitRunner>[0]) {
-  return { dtype: inputs.dtype };
-}
-
-const ACCELERATE = new Set(['ddp', 'fsdp2', 'zero2', 'zero3']);
-
-function commandOf(settings: TrlSettings, processes: number, parallel: string, job: string): string[] {
-  const python = enginePython(settings.python);
-  const worker = [join(ENGINE_DIR, 'worker.py'), job];
-  if (processes === 1 && parallel === 'ddp') return [python, ...worker];
-  const config = ACCELERATE.has(parallel) ? join(ENGINE_DIR, `${parallel}.yaml`) : parallel;
-  const launch = ['-m', 'accelerate.commands.launch', '--config_file', config];
-  return [python, ...launch, '--num_processes', String(processes), '--main_process_port', '0', ...worker];
-}
-
-/** What the worker says while it works. */
-function follow(context: UnitContext, dir: string, event: Readonly<Record<string, unknown>>): void {
-  if (typeof event.saved === 'number') seal(context, dir, event.saved);
-  else if (
-    typeof event.done === 'number' &&
-    typeof event.total === 'number' &&
-    typeof event.what === 'string'
-  ) {
-    const loss = typeof event.loss === 'number' ? { loss: event.loss } : {};
-    context.report({ done: event.done, total: event.total, what: event.what, ...loss });
-  }
-}
-
-const KEPT = /^(order|scores-\d+)\.\d+\.jsonl$/;
-
-/** A checkpoint of the trainer becomes one of the unit, with what was scored and taken up to it. */
-function seal(context: UnitContext, dir: string, step: number): void {
-  const to = checkpointDir(context.attemptDir, step);
-  mkdirSync(join(to, '..'), { recursive: true });
-  renameSync(join(dir, 'checkpoints', `checkpoint-${step}`), join(to));
-  for (const name of readdirSync(dir)) if (KEPT.test(name)) copyFileSync(join(dir, name), join(to, name));
-  sealCheckpoint(to);
-  for (const name of readdirSync(join(to, '..')))
-    if (stepOf(name) !== step) rmSync(join(to, '..', name), { recursive: true });
-}
-
-/** Puts beside the worker what earlier attempts have scored and taken; null: from the start. */
-function prepareResume(context: UnitContext, dir: string): string | null {
-  for (const name of existsSync(dir) ? readdirSync(dir) : []) if (KEPT.test(name)) rmSync(join(dir, name));
-  const from = context.checkpointFrom;
-  if (from === null) return null;
-  const step = stepOf(from);
-  for (const name of readdirSync(from).filter((one) => KEPT.test(one))) {
-    if (!name.startsWith('order.')) copyFileSync(join(from, name), join(dir, name));
-    else {
-      const lines = [...parseLines<OrderLine>(join(from, name))].filter((line) => line.step <= step);
-      writeJsonLines(join(dir, name), lines);
-    }
-  }
-  return from;
-}
-
-function workerError(context: UnitContext, code: number) {
-  const model = place(context, 'model');
-  if (code === WORKER_EXIT.memory)
-    return machineError('out-of-memory', 'the GPU has too little memory for one pair in a pass', {
-      file: model,
-      remedy:
-        'Set text.maxLength shorter, trl.parallel fsdp2 or zero3 over more GPUs, or training.method lora',
-    });
-  if (code === WORKER_EXIT.notFinite)
-    return machineError('diverged', 'training diverged: the loss of a step is no number', {
-      file: model,
-      remedy: 'Lower training.learningRate, or set trl.dtype to float32',
-    });
-  if (code === WORKER_EXIT.input)
-    return inputError('trl-input', 'the engine trl cannot use its input; its own words are in the log', {
-      file: model,
-    });
-  return machineError(
-    'trl-failed',
-    `the engine trl ended with exit code ${code}; its own words are in the log`,
-    {
-      file: model,
-    },
-  );
-}
-
-function workDir(context: UnitContext): string {
-  return join(context.attemptDir, 'trl');
 }
 
 function writeHeldOut(context: UnitContext, pairs: readonly TokenizedPair[]): string {
@@ -432,7 +240,11 @@ function readScored(
   const found = new Map<string, ScoredPair>();
   for (const file of rankFiles(context, name))
     for (const line of parseLines<ScoredPair>(file)) {
-      const { id, row, chosen, rejected, chosenEven, rejectedEven } = line;
+      const { id, row } = line;
+      // A word where it is no number: `needFinite` then names the pair.
+      const number = (value: unknown) => (typeof value === 'number' ? value : Number.NaN);
+      const [chosen, rejected] = [number(line.chosen), number(line.rejected)];
+      const [chosenEven, rejectedEven] = [number(line.chosenEven), number(line.rejectedEven)];
       if (found.has(id))
         throw machineError('unit-rows', 'the engine trl has scored a pair twice', { file, pair: id });
       found.set(id, { id, row, chosen, rejected, chosenEven, rejectedEven });

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { spearman } from '../src/stats/correlation.ts';
+import { foundPython } from '../scripts/python-env.mjs';
+import { argumentsOf, readRows, readScores, start, tinyWorld, unitsOf, until, winnowOk } from './tiny-world.ts';
+
+const python = foundPython();
+const world = tinyWorld('trl-engine');
+const env = { CUDA_VISIBLE_DEVICES: '', WINNOW_PYTHON: python ?? '', WINNOW_CHECKPOINT_SECONDS: '0' };
+const trl = (...keys: readonly string[]) => [
+  '--engine',
+  'trl',
+  ...['trl.dtype=float32', 'trl.gradientCheckpointing=false', ...keys].flatMap((key) => ['--set', key]),
+];
+const argumentsTo = (out: string, more: readonly string[]) =>
+  argumentsOf('train', world, { out, seeds: 1, workers: 1, arms: 'selected,full', more });
+const referenceOf = (out: string) => {
+  const [unit = ''] = unitsOf(out, 'reference');
+  const { attempt } = JSON.parse(readFileSync(join(unit, 'DONE.json'), 'utf8')) as { attempt: string };
+  return readRows<{ id: string; chosen: number; rejected: number; chosenEven: number }>(
+    unit,
+    'attempts',
+    attempt,
+    'log-probs.jsonl',
+  );
+};
+const difficulty = (out: string) =>
+  readRows<{ id: string; difficulty: number }>(out, 'difficulty.jsonl').sort((a, b) => (a.id < b.id ? -1 : 1));
+
+describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.mjs)', () => {
+  const [embedded, other] = [join(world.dir, 'embedded'), join(world.dir, 'trl')];
+  beforeAll(async () => {
+    await winnowOk(argumentsTo(embedded, []));
+    await winnowOk(argumentsTo(other, trl()), { env });
+  }, 300_000);
+
+  it('has the embedded engine’s log-probabilities before training, to 1e-3', () => {
+    const [ours, theirs] = [referenceOf(embedded), referenceOf(other)];
+    expect(theirs.map(({ id }) => id)).toEqual(ours.map(({ id }) => id));
+    ours.forEach((row, i) => {
+      for (const key of ['chosen', 'rejected', 'chosenEven'] as const)
+        expect(Math.abs((theirs[i]?.[key] ?? Number.NaN) - row[key])).toBeLessThan(1e-3);
+    });
+  });
+
+  it('orders the pairs by difficulty as the embedded engine does', () => {
+    const [ours, theirs] = [difficulty(embedded), difficulty(other)];
+    expect(theirs.map(({ id }) => id)).toEqual(ours.map(({ id }) => id));
+    expect(
+      spearman(
+        ours.map((row) => row.difficulty),
+        theirs.map((row) => row.difficulty),
+      ),
+    ).toBeGreaterThanOrEqual(0.999);
+    readScores(other).forEach(({ loss }, i) => {
+      expect(Math.abs(loss - (readScores(embedded)[i]?.loss ?? Number.NaN))).toBeLessThan(1e-3);
+    });
+  });
+
+  it('takes the pairs of an arm in the order asked for, and with two processes too', async () => {
+    const two = join(world.dir, 'two');
+    await winnowOk(argumentsTo(two, trl('trl.processes=2', 'trl.microBatch=1')), { env });
+    const order = (out: string) => readRows<string>(out, 'arms', 'selected', 'order.jsonl');
+    expect(order(two)).toEqual(order(other));
+    expect(order(other)).toEqual(order(embedded));
+    const [a, b] = [difficulty(other), difficulty(two)];
+    expect(Math.max(...a.map((row, i) => Math.abs(row.difficulty - (b[i]?.difficulty ?? 0))))).toBeLessThan(1e-3);
+  }, 300_000);
+
+  it('goes on from its checkpoint after SIGTERM and after kill -9, to the same scores', async () => {
+    const out = join(world.dir, 'killed');
+    const more = [...trl(), '--epochs', '4'];
+    const whole = join(world.dir, 'whole');
+    await winnowOk(argumentsTo(whole, more), { env });
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      const run = start(argumentsTo(out, more), { env });
+      const before = await until('a checkpoint of a scoring run', () => {
+        const found = unitsOf(out, 'scoring').flatMap((unit) => checkpoints(unit));
+        return found.length > 0 && found;
+      });
+      expect(before.length).toBeGreaterThan(0);
+      run.process.kill(signal);
+      await run.ended;
+    }
+    await winnowOk(argumentsTo(out, more), { env });
+    expect(difficulty(out)).toEqual(difficulty(whole));
+  }, 300_000);
+
+  it('trains every weight, and refuses a loss that TRL does not have', async () => {
+    const out = join(world.dir, 'full');
+    await winnowOk(argumentsTo(out, [...trl(), '--method', 'full', '--learning-rate', '0.0001']), { env });
+    expect(readFileSync(join(out, 'arms', 'selected', 'config.json'), 'utf8')).toContain('vocab_size');
+    const refused = await start(argumentsTo(join(world.dir, 'no'), [...trl(), '--set', 'training.loss=sampo']), { env })
+      .ended;
+    expect({ code: refused.code, says: refused.stderr.includes('sampo') }).toEqual({ code: 2, says: true });
+  }, 300_000);
+});
+
+function checkpoints(unit: string): string[] {
+  const { readdirSync, existsSync } = process.getBuiltinModule('node:fs');
+  const attempts = join(unit, 'attempts');
+  return (existsSync(attempts) ? readdirSync(attempts) : []).flatMap((id) => {
+    const folder = join(attempts, id, 'checkpoints');
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    return names.filter((name) => existsSync(join(folder, name, 'CHECKPOINT.json')));
+  });
+}
