@@ -1,11 +1,27 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { spearman } from '../src/stats/correlation.ts';
-import { foundPython } from '../scripts/python-env.mjs';
-import { argumentsOf, readRows, readScores, start, tinyWorld, unitsOf, until, winnowOk } from './tiny-world.ts';
+import {
+  argumentsOf,
+  readRows,
+  readScores,
+  start,
+  tinyWorld,
+  unitsOf,
+  until,
+  winnowOk,
+} from './tiny-world.ts';
 
-const python = foundPython();
+const found = spawnSync(
+  process.execPath,
+  [join(import.meta.dirname, '..', 'scripts', 'python-env.mjs'), '--find'],
+  {
+    encoding: 'utf8',
+  },
+);
+const python = found.status === 0 ? found.stdout.trim() : null;
 const world = tinyWorld('trl-engine');
 const env = { CUDA_VISIBLE_DEVICES: '', WINNOW_PYTHON: python ?? '', WINNOW_CHECKPOINT_SECONDS: '0' };
 const trl = (...keys: readonly string[]) => [
@@ -26,7 +42,9 @@ const referenceOf = (out: string) => {
   );
 };
 const difficulty = (out: string) =>
-  readRows<{ id: string; difficulty: number }>(out, 'difficulty.jsonl').sort((a, b) => (a.id < b.id ? -1 : 1));
+  readRows<{ id: string; difficulty: number }>(out, 'difficulty.jsonl').sort((a, b) =>
+    a.id < b.id ? -1 : 1,
+  );
 
 describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.mjs)', () => {
   const [embedded, other] = [join(world.dir, 'embedded'), join(world.dir, 'trl')];
@@ -65,7 +83,9 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
     expect(order(two)).toEqual(order(other));
     expect(order(other)).toEqual(order(embedded));
     const [a, b] = [difficulty(other), difficulty(two)];
-    expect(Math.max(...a.map((row, i) => Math.abs(row.difficulty - (b[i]?.difficulty ?? 0))))).toBeLessThan(1e-3);
+    expect(Math.max(...a.map((row, i) => Math.abs(row.difficulty - (b[i]?.difficulty ?? 0))))).toBeLessThan(
+      1e-3,
+    );
   }, 300_000);
 
   it('goes on from its checkpoint after SIGTERM and after kill -9, to the same scores', async () => {
@@ -76,8 +96,8 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
       const run = start(argumentsTo(out, more), { env });
       const before = await until('a checkpoint of a scoring run', () => {
-        const found = unitsOf(out, 'scoring').flatMap((unit) => checkpoints(unit));
-        return found.length > 0 && found;
+        const seen = unitsOf(out, 'scoring').flatMap((unit) => checkpoints(unit));
+        return seen.length > 0 && seen;
       });
       expect(before.length).toBeGreaterThan(0);
       run.process.kill(signal);
@@ -91,14 +111,15 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
     const out = join(world.dir, 'full');
     await winnowOk(argumentsTo(out, [...trl(), '--method', 'full', '--learning-rate', '0.0001']), { env });
     expect(readFileSync(join(out, 'arms', 'selected', 'config.json'), 'utf8')).toContain('vocab_size');
-    const refused = await start(argumentsTo(join(world.dir, 'no'), [...trl(), '--set', 'training.loss=sampo']), { env })
-      .ended;
+    const refused = await start(
+      argumentsTo(join(world.dir, 'no'), [...trl(), '--set', 'training.loss=sampo']),
+      { env },
+    ).ended;
     expect({ code: refused.code, says: refused.stderr.includes('sampo') }).toEqual({ code: 2, says: true });
   }, 300_000);
 });
 
 function checkpoints(unit: string): string[] {
-  const { readdirSync, existsSync } = process.getBuiltinModule('node:fs');
   const attempts = join(unit, 'attempts');
   return (existsSync(attempts) ? readdirSync(attempts) : []).flatMap((id) => {
     const folder = join(attempts, id, 'checkpoints');

@@ -18,7 +18,9 @@ from pathlib import Path
 import torch
 from datasets import Dataset
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 STOPPED, INPUT, MEMORY, NOT_FINITE = 85, 86, 87, 88
@@ -67,6 +69,8 @@ class Winnow(DPOTrainer):
             return {**collate(examples), **more}
 
         self.data_collator = with_rows
+        # It must not be saved beside a model.
+        self.processing_class = None
 
     def _prepare_dataset(self, dataset, *_args, **_kwargs):
         return dataset
@@ -229,9 +233,9 @@ def settings(job):
 
 
 def run(job):
-    tokenizer = AutoTokenizer.from_pretrained(job["model"])
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    # Rows are tokens already: the trainer only wants something to pad with, and masks it.
+    words = Tokenizer(WordLevel({"<pad>": 0}, unk_token="<pad>"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<pad>")
     rows = read_rows(job["rows"])
     dataset = Dataset.from_list([{key: row[key] for key in COLUMNS} for row in rows]) if job["train"] else None
     held_out = read_rows(job["heldOut"]) if job["heldOut"] else []

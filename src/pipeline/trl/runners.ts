@@ -6,7 +6,7 @@ import { parseLines } from '../../base/own-lines.ts';
 import { deriveSeed } from '../../base/random.ts';
 import type { ScoreRow } from '../../difficulty/scores.ts';
 import { readAdapter, writeAdapter } from '../../model/adapter.ts';
-import { openCheckpoint } from '../../model/checkpoint.ts';
+import { copyTokenizer, openCheckpoint } from '../../model/checkpoint.ts';
 import { hubName } from '../../model/hub.ts';
 import { adapterOf } from '../../policy/adapter.ts';
 import { initialParameters } from '../../policy/policy.ts';
@@ -20,6 +20,9 @@ import { checkpointAt, pick, place, scoreRow, trainedOf } from '../runners.ts';
 import type { Hyper } from '../units.ts';
 import { type OrderLine, takenBySteps, trainingRows } from './batches.ts';
 import { hyperOf, plain, work, workDir } from './work.ts';
+
+/** Of what transformers and PEFT save: no model card, no arguments of the trainer. */
+const KEPT_OF_TRAINED = /\.(safetensors|json|jinja|model|txt)$/;
 
 type ScoredPair = PairScore & { readonly id: string; readonly row: number };
 
@@ -132,8 +135,11 @@ async function armTraining(inputs: Parameters<UnitRunner>[0], context: UnitConte
     consumed.map((i) => (pairs[i] as TokenizedPair).id),
   );
   const folder = (inputs.training as unknown as Hyper).method === 'full' ? 'model' : 'adapter';
-  const files = readdirSync(join(context.attemptDir, folder)).map((name) => `${folder}/${name}`);
-  return { files: ['steps.jsonl', 'order.jsonl', ...files], rows: {} };
+  const to = join(context.attemptDir, folder);
+  if (folder === 'model') copyTokenizer(place(context, 'model'), to, { required: false });
+  const files = readdirSync(to).filter((name) => KEPT_OF_TRAINED.test(name));
+  const paths = files.map((name) => `${folder}/${name}`);
+  return { files: ['steps.jsonl', 'order.jsonl', ...paths], rows: {} };
 }
 
 interface Training {
