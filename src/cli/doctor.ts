@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import { inputError } from '../base/errors.ts';
 import { controlGroupLimits, freeMemory, physicalCores, usableCores } from '../base/machine.ts';
 import { PACKAGE_DIR } from '../base/package-dir.ts';
 import { gigabytes } from '../pipeline/resources.ts';
@@ -13,6 +14,7 @@ import { matmul } from '../tensor/matmul.ts';
 import { compile } from '../tensor/program.ts';
 import { input } from '../tensor/value.ts';
 import { type DoctorModelFlags, modelFindings } from './doctor-model.ts';
+import { trlFindings } from './doctor-trl.ts';
 import { type Finding, finding } from './finding.ts';
 import { withTalkFlags } from './options.ts';
 import type { Outside } from './outside.ts';
@@ -21,6 +23,7 @@ interface DoctorFlags extends DoctorModelFlags {
   readonly out: string;
   readonly json?: boolean;
   readonly tryDevice?: boolean;
+  readonly engine?: string;
 }
 
 /** Below these it is told. Bytes. */
@@ -36,6 +39,7 @@ export function addDoctor(program: Command, outside: Outside): void {
     .description('look whether this machine can do the work, and how fast')
     .option('--model <dir>', 'try this model too (a folder, or org/name on the hub)')
     .option('--revision <name>', 'branch, tag or commit of a model on the hub')
+    .option('--engine <name>', 'look at this engine too: trl (Python, versions, GPUs and their speed)')
     .option('--out <dir>', 'where runs will lie', '.')
     .addOption(new Option('--try-device').hideHelp());
   withTalkFlags(command).action(async (flags: DoctorFlags) => {
@@ -43,6 +47,11 @@ export function addDoctor(program: Command, outside: Outside): void {
       outside.print(JSON.stringify(await noAdapter()));
       return;
     }
+    if (flags.engine !== undefined && flags.engine !== 'trl' && flags.engine !== 'embedded')
+      throw inputError('unknown-engine', 'there is no engine of this name', {
+        got: flags.engine,
+        need: 'trl or embedded',
+      });
     const findings = [
       node(),
       cores(),
@@ -51,6 +60,7 @@ export function addDoctor(program: Command, outside: Outside): void {
       disk('model cache', (await import('@huggingface/hub')).getHFHubCachePath()),
       await engine(),
       device(),
+      ...(flags.engine === 'trl' ? trlFindings() : []),
       ...(flags.model === undefined ? [] : await modelFindings(flags, outside)),
     ];
     const faults = findings.filter(({ state }) => state === 'fault');

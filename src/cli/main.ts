@@ -23,6 +23,7 @@ import { addPlan } from './plan-verb.ts';
 import { addReplay } from './replay.ts';
 import { addReview } from './review.ts';
 import { addScores } from './scores.ts';
+import { addSetup } from './setup.ts';
 import { addUnits } from './units.ts';
 import { addVerbs } from './verbs.ts';
 import { addWhy } from './why.ts';
@@ -62,6 +63,7 @@ addUnits(program, outside);
 addWhy(program, outside);
 addReview(program, outside);
 addDoctor(program, outside);
+addSetup(program, outside);
 program
   .command('config')
   .description('every key of winnow.yaml with its default and its meaning')
