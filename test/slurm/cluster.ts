@@ -1,6 +1,16 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,7 +92,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const run = (program: string, ...args: string[]) =>
     new Promise<Ran>((resolve) => {
       execFile(program, args, { env, timeout: 30_000 }, (error, stdout, stderr) =>
-        resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr }),
+        resolve({
+          code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1,
+          stdout,
+          stderr,
+        }),
       );
     });
   const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
@@ -141,7 +155,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       writeFileSync(join(dir, 'slurmdbd.conf'), dbdConf(dir, socket, dbdPort!), { mode: 0o600 });
       start('slurmdbd', 'slurmdbd', ['-D']);
     }
-    writeFileSync(conf, slurmConf(dir, socket, { ctldPort: ctldPort!, slurmdPort: slurmdPort!, dbdPort: dbdPort! }, options));
+    writeFileSync(
+      conf,
+      slurmConf(dir, socket, { ctldPort: ctldPort!, slurmdPort: slurmdPort!, dbdPort: dbdPort! }, options),
+    );
     writeFileSync(join(dir, 'gres.conf'), gresConf(options.gpus ?? 0));
     if (options.accounting) {
       await until('slurmdbd', async () => (await run('sacctmgr', '-i', 'add', 'cluster', 'one')).code === 0);
@@ -163,9 +180,27 @@ async function startDatabase(
 ): Promise<void> {
   const data = join(dir, 'db', 'data');
   const socket = join(dir, 'db', 'db.sock');
-  const made = spawnSync('mariadb-install-db', ['--no-defaults', '--user=root', `--datadir=${data}`, '--skip-test-db', '--auth-root-authentication-method=normal'], { encoding: 'utf8' });
+  const made = spawnSync(
+    'mariadb-install-db',
+    [
+      '--no-defaults',
+      '--user=root',
+      `--datadir=${data}`,
+      '--skip-test-db',
+      '--auth-root-authentication-method=normal',
+    ],
+    { encoding: 'utf8' },
+  );
   if (made.status !== 0) throw new Error(`mariadb-install-db failed: ${made.stdout}${made.stderr}`);
-  start('mariadbd', 'mariadbd', ['--no-defaults', '--user=root', `--datadir=${data}`, `--socket=${socket}`, '--skip-networking', `--pid-file=${join(dir, 'db', 'db.pid')}`, '--innodb-buffer-pool-size=16M']);
+  start('mariadbd', 'mariadbd', [
+    '--no-defaults',
+    '--user=root',
+    `--datadir=${data}`,
+    `--socket=${socket}`,
+    '--skip-networking',
+    `--pid-file=${join(dir, 'db', 'db.pid')}`,
+    '--innodb-buffer-pool-size=16M',
+  ]);
   await until('mariadbd', () => existsSync(socket));
 }
 
@@ -248,7 +283,9 @@ function slurmConf(
     `NodeName=${NODE} NodeAddr=127.0.0.1 CPUs=${options.cpus ?? 4} RealMemory=4000 State=UNKNOWN${gpus > 0 ? ` Gres=gpu:${gpus}` : ''}`,
     `PartitionName=main Nodes=${NODE} Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO${options.preemption ? ' PriorityTier=1 PreemptMode=REQUEUE GraceTime=1' : ''}`,
     ...(options.preemption
-      ? [`PartitionName=high Nodes=${NODE} MaxTime=INFINITE State=UP OverSubscribe=NO PriorityTier=10 PreemptMode=OFF`]
+      ? [
+          `PartitionName=high Nodes=${NODE} MaxTime=INFINITE State=UP OverSubscribe=NO PriorityTier=10 PreemptMode=OFF`,
+        ]
       : []),
     '',
   ].join('\n');
@@ -260,7 +297,8 @@ function offspring(conf: string): number[] {
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     try {
-      if (readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(`SLURM_CONF=${conf}`)) found.push(Number(name));
+      if (readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(`SLURM_CONF=${conf}`))
+        found.push(Number(name));
     } catch {
       // It has ended.
     }
@@ -284,9 +322,13 @@ function logs(dir: string): string {
 
 async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
-    Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
-      const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
-    })),
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve) => {
+          const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
+        }),
+    ),
   );
   const ports = servers.map((server) => (server.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
