@@ -13,13 +13,23 @@ export interface ShellResult {
   readonly timedOut: boolean;
 }
 
+/** `sh -c COMMAND`, as `runProgram` runs it. */
+export function runShell(command: string, limitMs: number): Promise<ShellResult> {
+  return runProgram('sh', ['-c', command], limitMs);
+}
+
 /**
- * Runs `sh -c COMMAND` in a process group of its own: Ctrl-C of the terminal does not reach it, and at its time limit
- * the whole group is killed. Never rejects.
+ * Runs a program in a process group of its own: Ctrl-C of the terminal does not reach it, and at its time limit the
+ * whole group is killed. Never rejects.
  */
-export async function runShell(command: string, limitMs: number): Promise<ShellResult> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  limitMs: number,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<ShellResult> {
   return await new Promise((resolve) => {
-    const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env });
     const out: Buffer[] = [];
     const errors: Buffer[] = [];
     let bytes = 0;
