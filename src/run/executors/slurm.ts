@@ -80,16 +80,22 @@ export function createSlurm(
   };
 
   /** Exit codes of what has ended, and whatever else is known of tasks that left the queue. */
-  const askEnded = async ({ batch, handle }: Job): Promise<(SlurmTask | undefined)[]> => {
+  const askEnded = async ({ batch, handle }: Job): Promise<Observation[]> => {
     const shown = await run('scontrol', 'show', 'job', '-o', handle);
     if (!shown.ok && !FORGOTTEN.test(shown.words)) throw unreachable(shown);
     const tasks = tasksOf(shown.ok ? parseJobs(shown.stdout) : [], handle, batch.count);
-    if (!tasks.includes(undefined)) return tasks;
+    if (!tasks.includes(undefined)) return tasks.map((task) => observe(task as SlurmTask));
     const args = ['-n', '-P', '-X', '--array', '-j', handle, '-o', ACCOUNTING_FORMAT];
     const kept = await run('sacct', ...args);
     if (!kept.ok && !NO_ACCOUNTING.test(kept.words)) throw unreachable(kept);
     const accounts = tasksOf(kept.ok ? parseAccounting(kept.stdout) : [], handle, batch.count);
-    return tasks.map((task, i) => task ?? accounts[i]);
+    return tasks.map((task, i) => {
+      if (task !== undefined) return observe(task);
+      const account = accounts[i];
+      const now = account === undefined ? undefined : observe(account);
+      // Records of what has left the queue come late, so that they may still say that it runs.
+      return now?.state === 'ended' ? now : { state: 'ended', says: 'no longer in the queue' };
+    });
   };
 
   // Of tasks that ended with a code, so that the controller is not asked again as long as others of a batch run.
@@ -110,11 +116,9 @@ export function createSlurm(
       const ended = await askEnded(job);
       return seen.map((observation, index) => {
         if (observation !== undefined) return observation;
-        const task = ended[index];
-        const now = task === undefined ? undefined : observe(task);
-        if (now?.state === 'ended' && now.code !== undefined) known.set(key(index), now);
-        // Records of what has left the queue come late, so that they may still say that it runs.
-        return now?.state === 'ended' ? now : { state: 'ended', says: 'no longer in the queue' };
+        const now = ended[index] as Observation;
+        if (now.state === 'ended' && now.code !== undefined) known.set(key(index), now);
+        return now;
       });
     } catch (error) {
       const says = (error as Error).message;
