@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -135,6 +135,10 @@ describe.skipIf(!hasSlurm())('executor slurm on a real SLURM', () => {
     const go = join(root, 'go-on');
     const job = await submit(batchOf(`until [ -e ${go} ]; do sleep 0.1; done; exit 5`, 2));
     await pollUntil(executor, job, all('running'));
+    // It writes its state down now and then; what it has not is forgotten.
+    const state = join(held.cluster.dir, 'state', 'job_state');
+    const seenMs = Date.now();
+    while (!existsSync(state) || statSync(state).mtimeMs <= seenMs) await sleep(200);
     await held.cluster.killController();
     const away = await pollOne(executor, job);
     expect(away.map(({ state }) => state)).toEqual(['unknown', 'unknown']);

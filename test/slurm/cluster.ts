@@ -75,7 +75,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const start = (name: string, program: string, args: readonly string[]) => {
     const log = openSync(join(dir, 'log', `${name}.out`), 'a');
     const child = spawn(existsSync(join(SBIN, program)) ? join(SBIN, program) : program, args, {
-      env,
+      // slurmdbd has no key for the socket of its database.
+      env: { ...env, MYSQL_UNIX_PORT: join(dir, 'db', 'db.sock') },
       stdio: ['ignore', log, log],
       cwd: dir,
     });

@@ -85,7 +85,7 @@ export function createSlurm(
     if (!shown.ok && !FORGOTTEN.test(shown.words)) throw unreachable(shown);
     const tasks = tasksOf(shown.ok ? parseJobs(shown.stdout) : [], handle, batch.count);
     if (!tasks.includes(undefined)) return tasks.map((task) => observe(task as SlurmTask));
-    const args = ['-n', '-P', '-X', '--array', '-j', handle, '-o', ACCOUNTING_FORMAT];
+    const args = ['-n', '-P', '-X', '-j', handle, '-o', ACCOUNTING_FORMAT];
     const kept = await run('sacct', ...args);
     if (!kept.ok && !NO_ACCOUNTING.test(kept.words)) throw unreachable(kept);
     const accounts = tasksOf(kept.ok ? parseAccounting(kept.stdout) : [], handle, batch.count);
