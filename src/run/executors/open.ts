@@ -1,14 +1,14 @@
-import { inputError } from '../../base/errors.ts';
 import type { Config } from '../config.ts';
 import type { Executor } from '../executor.ts';
 import { createCommand } from './command.ts';
+import { createRay } from './ray.ts';
 import { createSlurm } from './slurm.ts';
 
 /**
  * The queue that the configuration names; null: workers are processes of this machine.
  * @throws inputError where its keys do not fit.
  */
-export function openExecutor({ kind, command, slurm }: Config['executor']): Executor | null {
+export function openExecutor({ kind, command, ray, slurm }: Config['executor']): Executor | null {
   switch (kind) {
     case 'local':
       return null;
@@ -16,7 +16,7 @@ export function openExecutor({ kind, command, slurm }: Config['executor']): Exec
       return createCommand(command);
     case 'slurm':
       return createSlurm(slurm);
-    default:
-      throw inputError('executor-kind', 'this executor is not there yet', { got: kind });
+    case 'ray':
+      return createRay(ray);
   }
 }
