@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import torch
@@ -226,6 +227,7 @@ def settings(job):
         gradient_checkpointing_kwargs={"use_reentrant": False},
         save_strategy="no",
         logging_strategy="no",
+        log_level="error",
         report_to=[],
         disable_tqdm=True,
         seed=0,
@@ -255,6 +257,8 @@ def run(job):
 
 
 def main():
+    # The log is for what happens to the work.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     signal.signal(signal.SIGTERM, ask_stop)
     signal.signal(signal.SIGINT, ask_stop)
     threading.Thread(target=end_with_parent, daemon=True).start()

@@ -102,14 +102,18 @@ export function plain(inputs: Parameters<UnitRunner>[0]) {
   return { dtype: inputs.dtype };
 }
 
-const ACCELERATE = new Set(['ddp', 'fsdp2', 'zero2', 'zero3']);
+const ACCELERATE = new Set(['fsdp2', 'zero2', 'zero3']);
 
+/** One process is started as it is, copies of a model by torchrun, shared models by Accelerate with its configuration. */
 function commandOf(settings: TrlSettings, processes: number, parallel: string, job: string): string[] {
   const python = enginePython(settings.python);
   const worker = [join(ENGINE_DIR, 'worker.py'), job];
-  if (processes === 1 && parallel === 'ddp') return [python, ...worker];
-  const known = parallel === 'ddp' && process.env.CUDA_VISIBLE_DEVICES === '' ? 'ddp-cpu' : parallel;
-  const config = ACCELERATE.has(parallel) ? join(ENGINE_DIR, `${known}.yaml`) : parallel;
+  if (parallel === 'ddp') {
+    if (processes === 1) return [python, ...worker];
+    const torchrun = ['-m', 'torch.distributed.run', '--standalone', `--nproc_per_node=${processes}`];
+    return [python, ...torchrun, ...worker];
+  }
+  const config = ACCELERATE.has(parallel) ? join(ENGINE_DIR, `${parallel}.yaml`) : parallel;
   const launch = ['-m', 'accelerate.commands.launch', '--config_file', config];
   return [python, ...launch, '--num_processes', String(processes), '--main_process_port', '0', ...worker];
 }
