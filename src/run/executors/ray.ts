@@ -1,3 +1,5 @@
+import http from 'node:http';
+import https from 'node:https';
 import { inputError, machineError, type WinnowError } from '../../base/errors.ts';
 import type { Config } from '../config.ts';
 import type { Batch, Executor, Job, Observation } from '../executor.ts';
@@ -25,24 +27,10 @@ const STATES: Readonly<Record<string, Observation['state']>> = {
 export function createRay({ address }: Config['executor']['ray'], { limitMs = LIMIT_MS } = {}): Executor {
   const base = (process.env.RAY_API_SERVER_ADDRESS ?? address).replace(/\/+$/, '');
 
-  const ask = async (method: string, path: string, body?: unknown): Promise<Answer> => {
-    let response: Response;
-    try {
-      response = await fetch(`${base}/api/jobs/${path}`, {
-        method,
-        signal: AbortSignal.timeout(limitMs),
-        ...(body === undefined
-          ? {}
-          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-      });
-      return { status: response.status, text: await response.text() };
-    } catch (error) {
-      throw unreachable(
-        base,
-        error instanceof Error ? ((error.cause as Error)?.message ?? error.message) : String(error),
-      );
-    }
-  };
+  const ask = (method: string, path: string, body?: unknown): Promise<Answer> =>
+    request(`${base}/api/jobs/${path}`, method, body, limitMs).catch((error: Error) => {
+      throw unreachable(base, error.message);
+    });
 
   const seeOne = async (id: string): Promise<Observation | null> => {
     const { status, text } = await ask('GET', id);
@@ -111,6 +99,25 @@ export function createRay({ address }: Config['executor']['ray'], { limitMs = LI
 interface Answer {
   readonly status: number;
   readonly text: string;
+}
+
+/** Not `fetch`: Ray takes its `Sec-Fetch-Mode` for a browser and refuses (seen with Ray 2.60: 405, “browser traffic”). */
+function request(url: string, method: string, body: unknown, limitMs: number): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const options = { method, headers, signal: AbortSignal.timeout(limitMs) };
+    const sent = (url.startsWith('https:') ? https : http).request(url, options, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece: string) => {
+        text += piece;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
 }
 
 interface RayJob {
