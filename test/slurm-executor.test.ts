@@ -176,6 +176,16 @@ describe.skipIf(!hasSlurm(true))('executor slurm on a SLURM with accounting', ()
   });
 });
 
-it.skipIf(hasSlurm())('without SLURM a batch is refused', async () => {
-  await expect(createSlurm(NONE).submit(batchOf('true', 1))).rejects.toMatchObject({ code: 'queue-missing' });
+it('where there is no SLURM a batch is refused, and nothing is known', async () => {
+  const own = process.env.PATH;
+  process.env.PATH = root;
+  try {
+    const executor = createSlurm(NONE);
+    const batch = batchOf('true', 1);
+    await expect(executor.submit(batch)).rejects.toMatchObject({ kind: 'input', code: 'queue-missing' });
+    expect((await pollOne(executor, { batch, handle: '1' })).map(({ state }) => state)).toEqual(['unknown']);
+    await expect(executor.find(batch)).rejects.toMatchObject({ code: 'queue-unreachable' });
+  } finally {
+    process.env.PATH = own;
+  }
 });

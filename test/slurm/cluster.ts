@@ -209,7 +209,8 @@ function dbdConf(dir: string, munge: string, port: number): string {
   return [
     'AuthType=auth/munge',
     `AuthInfo=socket=${munge}`,
-    'DbdHost=127.0.0.1',
+    `DbdHost=${NODE}`,
+    'DbdAddr=127.0.0.1',
     `DbdPort=${port}`,
     'SlurmUser=root',
     `LogFile=${dir}/log/slurmdbd.log`,

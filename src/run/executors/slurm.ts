@@ -150,7 +150,17 @@ export function createSlurm(
     async find({ name }) {
       const listed = await run('squeue', '-h', '-a', '-t', 'all', '-r', `--name=${name}`, '-o', QUEUE_FORMAT);
       if (!listed.ok) throw unreachable(listed);
-      const kept = await run('sacct', '-n', '-P', '-X', `--name=${name}`, '-o', ACCOUNTING_FORMAT);
+      const kept = await run(
+        'sacct',
+        '-n',
+        '-P',
+        '-X',
+        '-S',
+        'now-7days',
+        `--name=${name}`,
+        '-o',
+        ACCOUNTING_FORMAT,
+      );
       if (!kept.ok && !NO_ACCOUNTING.test(kept.words)) throw unreachable(kept);
       const tasks = [...parseQueue(listed.stdout), ...(kept.ok ? parseAccounting(kept.stdout) : [])];
       // What sbatch refused for its nodes leaves an array that failed without ever having a node.
