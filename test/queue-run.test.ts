@@ -26,8 +26,8 @@ const queued = [
     'executor.settleSeconds=2',
     'executor.cpus=1',
     `executor.command.submit=sh ${script} submit {script} {count} {dir}`,
-    `executor.command.poll=sh ${script} poll {job} {count}`,
-    `executor.command.cancel=sh ${script} cancel {job} {index}`,
+    `executor.command.poll=sh ${script} poll {dir} {count}`,
+    `executor.command.cancel=sh ${script} cancel {dir} {index}`,
     `executor.command.find=sh ${script} find {dir}`,
   ].flatMap((key) => ['--set', key]),
 ];

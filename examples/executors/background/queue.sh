@@ -2,10 +2,10 @@
 # A queue of background processes of this machine, for `executor: {kind: command}`: the smallest that works, to try the
 # way of a queue on a laptop and to start one of your own from. They live on when winnow is stopped.
 #
-#   queue.sh submit SCRIPT COUNT DIR     starts every task and prints the batch's folder as its handle
+#   queue.sh submit SCRIPT COUNT DIR     starts every task and the batch is known by its folder
 #   queue.sh poll DIR COUNT              INDEX running|ended [CODE]
 #   queue.sh cancel DIR INDEX            SIGTERM
-#   queue.sh find DIR                    the handle, where the batch was submitted
+#   queue.sh find DIR                    `submitted`, where it was
 case $1 in
 submit)
   i=0
@@ -16,7 +16,7 @@ submit)
     i=$((i + 1))
   done
   touch "$4/submitted"
-  echo "$4"
+  echo submitted
   ;;
 poll)
   i=0
@@ -37,7 +37,7 @@ cancel)
   kill -TERM "$(cat "$2/$3.pid")" 2> /dev/null || echo 'has ended'
   ;;
 find)
-  [ -f "$2/submitted" ] && echo "$2"
+  [ -f "$2/submitted" ] && echo submitted
   exit 0
   ;;
 *)
