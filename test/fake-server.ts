@@ -39,6 +39,7 @@ export type FakeFault =
 
 /** A model server on this machine with vLLM's routes, around the embedded engine; as bad as it is told. */
 export class FakeServer {
+  readonly name: string;
   fault: (request: FakeRequest) => FakeFault | null = () => null;
   delayMs = 0;
   /** What every request must bring; wrong ones are answered with 401, which repeats what was given. */
@@ -63,11 +64,9 @@ export class FakeServer {
   readonly #before = new Map<string, number>();
 
   /** @param name of the start model at the server. */
-  constructor(
-    modelDir: string,
-    readonly name = 'tiny',
-  ) {
+  constructor(modelDir: string, name = 'tiny') {
     this.#dir = modelDir;
+    this.name = name;
   }
 
   /** @returns the base URL, which ends in /v1. */
@@ -165,7 +164,9 @@ export class FakeServer {
   }
 
   async #complete(body: Record<string, unknown>, response: ServerResponse): Promise<void> {
-    const content = createHash('sha256').update(JSON.stringify(body.prompt)).digest('hex');
+    const content = createHash('sha256')
+      .update(JSON.stringify([body.model, body.prompt]))
+      .digest('hex');
     const before = this.#before.get(content) ?? 0;
     this.#before.set(content, before + 1);
     const request: FakeRequest = { index: this.requests.length, content, before, body };

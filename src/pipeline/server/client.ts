@@ -29,8 +29,10 @@ export interface ServerClientOptions {
 /** A server that is started anew needs minutes to load its model. */
 const ATTEMPTS = 8;
 const TIDY_MS = 3_000;
-const TIMEOUT_MS = 1000 * Number(process.env.WINNOW_SERVER_TIMEOUT_SECONDS ?? 290);
-const FIRST_WAIT_MS = Number(process.env.WINNOW_SERVER_WAIT_MS ?? RETRY.firstWaitMs);
+/** Node's fetch itself gives up after 300 s without a byte. */
+const timeoutOf = (env: NodeJS.ProcessEnv) => 1000 * Number(env.WINNOW_SERVER_TIMEOUT_SECONDS ?? 290);
+/** Tests do not wait as people do. */
+const firstWaitOf = (env: NodeJS.ProcessEnv) => Number(env.WINNOW_SERVER_WAIT_MS ?? RETRY.firstWaitMs);
 
 type Tried =
   | (ServerReply & { readonly waitMs: number | null })
@@ -47,11 +49,11 @@ export class ServerClient {
   readonly #onRetry: (why: string) => void;
 
   constructor(options: ServerClientOptions) {
-    const { url, key, concurrency, signal, retry, timeoutMs = TIMEOUT_MS, onRetry } = options;
+    const { url, key, concurrency, signal, retry, timeoutMs = timeoutOf(process.env), onRetry } = options;
     this.url = url;
     this.#key = key === undefined ? keyOf(process.env) : key;
     this.#signal = signal;
-    this.#retry = { ...RETRY, attempts: ATTEMPTS, firstWaitMs: FIRST_WAIT_MS, ...retry };
+    this.#retry = { ...RETRY, attempts: ATTEMPTS, firstWaitMs: firstWaitOf(process.env), ...retry };
     this.#timeoutMs = timeoutMs;
     this.#throttle = new Throttle(concurrency);
     this.#onRetry = onRetry ?? (() => {});

@@ -14,7 +14,7 @@ const choice = z.object({
   index: z.int().min(0),
   text: z.string(),
   finish_reason: z.string().nullish(),
-  stop_reason: z.unknown(),
+  stop_reason: z.unknown().optional(),
   token_ids: ids,
   prompt_token_ids: ids,
   logprobs: z
