@@ -351,7 +351,11 @@ describe('a unit that is stopped', () => {
     await expect(work(spec)).rejects.toMatchObject({ code: 'server-refused' });
     const kept = fake.answered.size;
     expect(kept).toBeGreaterThan(4);
+    // Longer than the runner looks up.
+    fake.delayMs = 150;
     await expect(work(spec, () => fake.answered.size >= kept + 5)).rejects.toMatchObject({ code: 'stopped' });
+    expect(fake.answered.size).toBeLessThan(pairs.length);
+    fake.delayMs = 0;
     await work(spec);
     // Lost is at most what was under way.
     expect([...fake.answered.values()].reduce((sum, times) => sum + times - 1, 0)).toBeLessThanOrEqual(8);
