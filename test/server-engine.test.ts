@@ -380,6 +380,28 @@ describe('a unit that is stopped', () => {
   });
 });
 
+describe('winnow doctor --server', () => {
+  it('says what the server can be used for', async () => {
+    const env = { WINNOW_SERVER_KEY: KEY };
+    const findings = async () => {
+      const { code, stdout } = await winnow(['doctor', '--server', url, '--json'], { env });
+      const found = JSON.parse(stdout) as { findings: { what: string; state: string; says: string }[] };
+      const own = found.findings.filter(({ what }) => what.startsWith('server'));
+      return { code, states: own.map(({ state }) => state), says: own.map(({ says }) => says).join('; ') };
+    };
+    expect(await findings()).toMatchObject({ code: 0, states: ['ok', 'ok', 'ok'] });
+    fake.takesAdapters = false;
+    fake.fault = () => 'no echo';
+    const poor = await findings();
+    expect(poor).toMatchObject({ code: 1, states: ['ok', 'fault', 'warning'] });
+    expect(poor.says).toContain('VLLM_ALLOW_RUNTIME_LORA_UPDATING');
+    await fake.close();
+    expect(await findings()).toMatchObject({ code: 1, states: ['fault'] });
+    fake = new FakeServer(model);
+    await fake.listen();
+  });
+});
+
 describe('a whole run', () => {
   const world = tinyWorld('server-run');
   const plain = ['--set', 'evaluation.temperature=0'];

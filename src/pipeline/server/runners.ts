@@ -45,12 +45,9 @@ async function logProbs(context: UnitContext, pairs: readonly TokenizedPair[], b
       const sent = textsOf(pair);
       const reply = await client.ask('POST', '/completions', {
         ...PLAIN,
+        ...SCORING,
         model: model.name,
         prompt: sent,
-        max_tokens: 0,
-        echo: true,
-        logprobs: 0,
-        temperature: 1,
       });
       const { choices } = choicesOf(reply, sent.length, asked);
       const [chosen, rejected] = choices.map((choice, i) =>
@@ -125,7 +122,9 @@ async function answers(inputs: Parameters<UnitRunner>[0], context: UnitContext) 
 }
 
 /** Token ids go and come as they are. */
-const PLAIN = { add_special_tokens: false, return_tokens_as_token_ids: true, return_token_ids: true };
+export const PLAIN = { add_special_tokens: false, return_tokens_as_token_ids: true, return_token_ids: true };
+/** Nothing is generated; each token that was sent comes back with its own log-probability. */
+export const SCORING = { max_tokens: 0, echo: true, logprobs: 0, temperature: 1 };
 /** What a model's generation_config.json would have the server do otherwise, and the engine does not do. */
 const ALL_TOKENS = { top_k: -1, min_p: 0, repetition_penalty: 1 };
 

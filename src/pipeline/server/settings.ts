@@ -36,7 +36,8 @@ export function readServerSettings(place: string): ServerSettings {
   return JSON.parse(place) as ServerSettings;
 }
 
-function checkedUrl(text: string): string {
+/** @throws inputError `server-url`. */
+export function checkedUrl(text: string): string {
   const bad = (what: string, got: string) =>
     inputError('server-url', what, {
       key: 'server.url',
