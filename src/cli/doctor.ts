@@ -14,6 +14,7 @@ import { matmul } from '../tensor/matmul.ts';
 import { compile } from '../tensor/program.ts';
 import { input } from '../tensor/value.ts';
 import { type DoctorModelFlags, modelFindings } from './doctor-model.ts';
+import { serverFindings } from './doctor-server.ts';
 import { trlFindings } from './doctor-trl.ts';
 import { type Finding, finding } from './finding.ts';
 import { withTalkFlags } from './options.ts';
@@ -24,6 +25,8 @@ interface DoctorFlags extends DoctorModelFlags {
   readonly json?: boolean;
   readonly tryDevice?: boolean;
   readonly engine?: string;
+  readonly server?: string;
+  readonly serverModel?: string;
 }
 
 /** Below these it is told. Bytes. */
@@ -40,6 +43,8 @@ export function addDoctor(program: Command, outside: Outside): void {
     .option('--model <dir>', 'try this model too (a folder, or org/name on the hub)')
     .option('--revision <name>', 'branch, tag or commit of a model on the hub')
     .option('--engine <name>', 'look at this engine too: trl (Python, versions, GPUs and their speed)')
+    .option('--server <url>', 'try this model server too (key: WINNOW_SERVER_KEY)')
+    .option('--server-model <name>', 'the start model’s name there (default: its only one)')
     .option('--out <dir>', 'where runs will lie', '.')
     .addOption(new Option('--try-device').hideHelp());
   withTalkFlags(command).action(async (flags: DoctorFlags) => {
@@ -61,6 +66,7 @@ export function addDoctor(program: Command, outside: Outside): void {
       await engine(),
       device(),
       ...(flags.engine === 'trl' ? trlFindings() : []),
+      ...(flags.server === undefined ? [] : await serverFindings(flags.server, flags.serverModel ?? null)),
       ...(flags.model === undefined ? [] : await modelFindings(flags, outside)),
     ];
     const faults = findings.filter(({ state }) => state === 'fault');

@@ -16,7 +16,7 @@ import { writeIds, writePrompts } from './inputs.ts';
 import type { Judged } from './judged.ts';
 import { judgeAnswers } from './judging.ts';
 import { generationInputs, lengthsOf, type Prepared, pairTokensOf } from './prepare.ts';
-import { answersUnit, type Hyper, trialUnit } from './units.ts';
+import { answersUnit, type Hyper, trialUnit, withoutServer } from './units.ts';
 
 /** What `auto` is taken for where a share must be named before it is chosen: the paper's. */
 export const NOMINAL_SHARE = 0.5;
@@ -153,7 +153,8 @@ async function tryShares(
       });
     }),
   );
-  const units = [answersUnit(base, null, prompts, generation), ...trials];
+  // The engine answers in the trials: what they are held against must be its own too.
+  const units = [answersUnit(withoutServer(base), null, prompts, generation), ...trials];
   const stage = 'Choosing the keep fraction';
   const results = await execute(prepared, context, stage, units, costs);
   const [start = [], ...others] = results.map((result: UnitResult) => [

@@ -20,6 +20,7 @@ import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import type { TruncationPolicy } from '../text/truncation.ts';
 import { type AskedPrompt, writeTokens } from './inputs.ts';
 import { openRunRewardModel, type RunRewardModel, rewardPromptTokens } from './reward-model.ts';
+import { serverBase } from './server/settings.ts';
 import { type StartAdapter, startAdapter } from './start.ts';
 import { trlBase } from './trl/settings.ts';
 import type { GenerationInputs, UnitBase } from './units.ts';
@@ -76,6 +77,7 @@ export async function prepare(
   loraTargets(checkpoint.config, config.training.targets);
   needPrecision(config);
   const trl = trlBase(config, runDir);
+  const server = serverBase(config);
   needAutoKeep(config);
   const start = startAdapter(config, checkpoint);
   const tokenizer = loadTokenizer(modelDir);
@@ -136,6 +138,7 @@ export async function prepare(
     ...(start === null ? {} : { adapter: { dir: start.dir, hash: start.hash } }),
     tokens: writeTokens(runDir, tokenized.rows),
     ...(trl === undefined ? {} : { trl }),
+    ...(server === undefined ? {} : { server }),
   };
   const notes = [
     ...set.notes,

@@ -13,14 +13,15 @@ import { execute, runMemory, type StageContext, type StageCost } from './execute
 import { type InputFile, readReference, writeIds } from './inputs.ts';
 import { needRewardMemory } from './judging.ts';
 import { keptOfOrder, nominalShare } from './keep-share.ts';
-import { chooseLearningRate, type TriedRates } from './learning-rate.ts';
+import { chooseLearningRate, firstRates, type TriedRates } from './learning-rate.ts';
 import { rewardMargins } from './pair-rewards.ts';
 import { type Prepared, readUsable } from './prepare.ts';
 import { needMemory } from './resources.ts';
 import { mergeScores, writeDifficulties } from './score-table.ts';
 import { scoresFromFile } from './scores-from-file.ts';
+import { needServer } from './server/check.ts';
 import { fixedHyper } from './start.ts';
-import { type Hyper, type References, referenceUnit, scoringUnit } from './units.ts';
+import { type Hyper, type References, referenceUnit, scoringUnit, withoutServer } from './units.ts';
 
 /** What a scorer gives: the pairs in order, and how far the order can be trusted. */
 export interface ScoredPairs {
@@ -50,6 +51,7 @@ export function firstOf({ difficulty: { scorer, first } }: Pick<Config, 'difficu
 
 /** Difficulty by the configured scorer; writes `difficulty.jsonl` and `reliability.json`. */
 export async function measure(prepared: Prepared, context: StageContext): Promise<ScoredPairs> {
+  await needServer(prepared, context.runDir, context.signal);
   const { needs } = SCORERS[prepared.config.difficulty.scorer];
   if (needs === 'scoring-runs') return score(prepared, context);
   const costs: StageCost[] = [];
@@ -110,17 +112,24 @@ interface RunInput {
   readonly score: InputFile;
 }
 
-/** The reference pass of training, and in another precision that of scoring. */
+/**
+ * The reference pass of training, and where it is another that of scoring: in another precision, or the engine's own
+ * where a server makes the first one, so that both sides of a scoring run's difference are the engine's.
+ * @param runs whether scoring runs follow.
+ */
 export async function referencePasses(
   prepared: Prepared,
   context: StageContext,
   costs: StageCost[],
+  runs = false,
 ): Promise<References> {
   const { config, base } = prepared;
   const { precision } = config.difficulty;
   const passes = [
     referenceUnit(base, { loss: config.training.loss }),
-    ...(precision === 'f32' ? [] : [referenceUnit(base, { precision })]),
+    ...(precision !== 'f32' || (runs && base.server?.scoring === true)
+      ? [referenceUnit(withoutServer(base), { precision })]
+      : []),
   ];
   const title = 'Reference log-probabilities';
   const [training, scoring = training] = (await execute(prepared, context, title, passes, costs)) as [
@@ -135,7 +144,10 @@ async function tuning(prepared: Prepared, context: StageContext, costs: StageCos
   const { config, base, pool } = prepared;
   needMemory(config, runMemory(prepared));
   if (prepared.rewardModel !== null) needRewardMemory(prepared, prepared.rewardModel);
-  const references = await referencePasses(prepared, context, costs);
+  const runs =
+    SCORERS[config.difficulty.scorer].needs === 'scoring-runs' ||
+    firstRates(config, prepared.checkpoint.parameters).length > 1;
+  const references = await referencePasses(prepared, context, costs, runs);
   const { folds, seeds, checkpoints, precision } = config.difficulty;
   const items: CrossFitItem[] = pool.map(({ tokens, duplicateKey }) => ({ id: tokens.id, duplicateKey }));
   const plan = crossFitPlan(items, { folds, seeds, firstSeed: config.seed });

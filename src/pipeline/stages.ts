@@ -9,7 +9,7 @@ import type { Answer, GradedAnswer } from '../evaluate/answers.ts';
 import { modelName } from '../model/hub.ts';
 import { sha256OfFile } from '../pairs/lines.ts';
 import type { Config } from '../run/config.ts';
-import { resultFile, type UnitResult } from '../run/done.ts';
+import { readDone, resultFile, type UnitResult } from '../run/done.ts';
 import { type ArmName, type ArmPlan, planArm } from '../select/arms.ts';
 import type { AutoKeep } from '../select/auto-keep.ts';
 import type { KeepOptions } from '../select/keep.ts';
@@ -31,6 +31,7 @@ import {
   selectionWarnings,
   verdictsOf,
 } from './selection.ts';
+import { needServerForArms } from './server/check.ts';
 import { type SelectionSideEffects, writeSideEffects } from './side-effects.ts';
 import { fixedHyper } from './start.ts';
 import { answersUnit, heldOutUnit, trainingUnit } from './units.ts';
@@ -207,6 +208,9 @@ export async function train(
       shuffleSeed: plan.shuffleSeed,
     }),
   );
+  // A server that takes no adapters is told now, not after the training.
+  if (specs.some((spec) => readDone(context.runDir, spec) === null))
+    await needServerForArms(prepared, context.signal);
   const results = await execute(prepared, context, 'Training the arms', specs, costs);
   const arms = plans.map((plan, i): TrainedArm => {
     const result = results[i] as UnitResult;

@@ -4,7 +4,7 @@ import { resultFile, type UnitResult } from '../run/done.ts';
 import type { UnitSpec } from '../run/unit.ts';
 import { type LossName, weighsTokens } from '../train/losses.ts';
 import type { InputFile } from './inputs.ts';
-import { ENGINE, TRL_ENGINE } from './version.ts';
+import { ENGINE, SERVER_ENGINE, TRL_ENGINE } from './version.ts';
 
 /**
  * Hyper-parameters of DPO with nothing left to be found out. What only corrected losses have is left out where it does
@@ -32,6 +32,16 @@ export interface UnitBase {
   readonly tokens: InputFile;
   /** Left out: the embedded engine. */
   readonly trl?: TrlBase;
+  /** Left out: the engine answers. */
+  readonly server?: ServerBase;
+}
+
+/** A model server that answers in the engine's place. */
+export interface ServerBase {
+  /** Whether it gives log-probabilities of the reference pass and of held-out pairs too. */
+  readonly scoring: boolean;
+  /** Address, name of the model and the like: where the server is, which is no part of what a unit is known by. */
+  readonly settings: string;
 }
 
 /** The engine trl: what it computes in is part of what a unit is known by, how it runs is not. */
@@ -50,10 +60,11 @@ function unit(
 ): UnitSpec {
   const hashes = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, file.hash]));
   const paths = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, file.path]));
+  const engine = engineFor(kind, base);
   return {
     kind,
     inputs: {
-      ...(base.trl === undefined ? { engine: ENGINE } : { engine: TRL_ENGINE, dtype: base.trl.dtype }),
+      ...engine.inputs,
       model: base.modelHash,
       ...(base.adapter === undefined ? {} : { adapter: base.adapter.hash }),
       tokens: base.tokens.hash,
@@ -61,7 +72,7 @@ function unit(
       ...inputs,
     },
     places: {
-      ...(base.trl === undefined ? {} : { engine: base.trl.settings }),
+      ...engine.places,
       model: base.modelDir,
       ...(base.adapter === undefined ? {} : { adapter: base.adapter.dir }),
       tokens: base.tokens.path,
@@ -69,6 +80,24 @@ function unit(
       ...places,
     },
   };
+}
+
+/** Who does this kind of work, and where it is told how. */
+function engineFor(
+  kind: string,
+  { trl, server }: UnitBase,
+): { readonly inputs: Record<string, Json>; readonly places: Record<string, string> } {
+  if (server !== undefined && (kind === 'answers' || (server.scoring && SCORED_BY_SERVER.has(kind))))
+    return { inputs: { engine: SERVER_ENGINE }, places: { server: server.settings } };
+  if (trl === undefined) return { inputs: { engine: ENGINE }, places: {} };
+  return { inputs: { engine: TRL_ENGINE, dtype: trl.dtype }, places: { engine: trl.settings } };
+}
+
+const SCORED_BY_SERVER: ReadonlySet<string> = new Set(['reference', 'held-out']);
+
+/** Where both sides of a comparison must be the engine's own. */
+export function withoutServer({ server: _, ...base }: UnitBase): UnitBase {
+  return base;
 }
 
 function withoutTrl({ trl: _, ...base }: UnitBase): UnitBase {
@@ -167,7 +196,7 @@ export function answersUnit(
 ): UnitSpec {
   return unit(
     'answers',
-    // Answers do not depend on the pairs. They are the embedded engine's, which reads what any engine has trained.
+    // Answers do not depend on the pairs. They are a server's, or the embedded engine's, which reads what any engine has trained.
     { ...withoutTrl(base), tokens: prompts },
     { trained: trained?.id ?? null, generation: { ...generation, stopIds: [...generation.stopIds] } },
     {},

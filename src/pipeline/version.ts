@@ -18,3 +18,9 @@ export const ENGINE = 'embedded/2';
  * version of TRL or of PyTorch moves the last digits, as another processor does.
  */
 export const TRL_ENGINE = 'trl/1';
+
+/**
+ * As {@link ENGINE}, of a model server: raised when it is asked in another way. What the server is, and which version, its
+ * people know.
+ */
+export const SERVER_ENGINE = 'server/1';

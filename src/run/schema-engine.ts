@@ -74,9 +74,9 @@ export const server = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Also take log-probabilities of the reference pass and of held-out pairs from it (echo and logprobs). Policy and reference then come from the same server; scoring runs stay with the engine.',
+      'Also take log-probabilities of the reference pass and of held-out pairs from it (echo and logprobs). Held-out pairs and their reference then come from the same server; scoring runs stay with the engine, and so does the reference that they are held against.',
     ),
-  concurrency: count.default(16).describe('Requests at a time.'),
+  concurrency: count.default(16).describe('Requests at a time of one unit.'),
 });
 
 const template = name.nullable().default(null);
