@@ -138,7 +138,7 @@ describe('faults', () => {
   });
 
   it('cancel takes what is gone for taken back, and nothing else', async () => {
-    const cancel = (command: string, indexes = [0, 2]) =>
+    const cancel = async (command: string, indexes = [0, 2]) =>
       createCommand({ ...NOTHING, submit: 's', poll: 'p', cancel: command }).cancel(job, indexes);
     await cancel('echo job {index} does not exist >&2; exit 1');
     await expect(cancel('echo permission denied {indexes} >&2; exit 1')).rejects.toThrow(
@@ -147,7 +147,8 @@ describe('faults', () => {
     const file = join(root, 'cancelled');
     await cancel(`echo {job} {index} {indexes} >> ${file}`);
     expect(readFileSync(file, 'utf8').trim().split('\n').sort()).toEqual(['h 1 0 0,2', 'h 1 2 0,2']);
-    await cancel('exit 1', []);
+    await cancel('echo {index}; exit 1', []);
+    await expect(cancel('exit 1')).rejects.toMatchObject({ code: 'executor-template', kind: 'input' });
     await expect(createCommand({ ...NOTHING, submit: 's', poll: 'p' }).cancel(job, [0])).rejects.toThrow(
       /executor\.command\.cancel/,
     );
