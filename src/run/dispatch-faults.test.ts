@@ -74,7 +74,7 @@ describe('what the queue says', () => {
 
   it('that a dead one runs ends with its silence', async () => {
     const spec = counting(1, 15);
-    const all = dispatchUnits(bed.run, [spec], { ...bed.options, silentMs: 300 });
+    const all = dispatchUnits(bed.run, [spec], { ...bed.options, silentMs: 5_000 });
     await until(() => reached(spec, 3));
     const [task] = bed.queue.tasks;
     if (task === undefined) throw new Error('no task');
