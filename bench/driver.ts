@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dispatchUnits } from '../src/run/dispatch.ts';
 import type { Executor } from '../src/run/executor.ts';
-import { unitDir, type UnitSpec, unitId } from '../src/run/unit.ts';
+import { type UnitSpec, unitDir, unitId } from '../src/run/unit.ts';
 
 /**
  * npm run bench -- driver: what the driver itself takes for 1,000 units, with a queue that finishes each task at once.
@@ -28,7 +28,8 @@ const queue: Executor = {
     return batch.name;
   },
   find: async () => null,
-  poll: async (jobs) => jobs.map(({ batch }) => Array.from({ length: batch.count }, () => ({ state: 'ended', code: 0 }))),
+  poll: async (jobs) =>
+    jobs.map(({ batch }) => Array.from({ length: batch.count }, () => ({ state: 'ended', code: 0 }))),
   cancel: async () => {},
 };
 const options = {
