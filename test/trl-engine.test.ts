@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -13,22 +12,9 @@ import {
   until,
   winnowOk,
 } from './tiny-world.ts';
+import { difficultyOf, farthest, python, trl, trlEnv } from './trl.fixture.ts';
 
-const found = spawnSync(
-  process.execPath,
-  [join(import.meta.dirname, '..', 'scripts', 'python-env.mjs'), '--find'],
-  {
-    encoding: 'utf8',
-  },
-);
-const python = found.status === 0 ? found.stdout.trim() : null;
 const world = tinyWorld('trl-engine');
-const env = { CUDA_VISIBLE_DEVICES: '', WINNOW_PYTHON: python ?? '', WINNOW_CHECKPOINT_SECONDS: '0' };
-const trl = (...keys: readonly string[]) => [
-  '--engine',
-  'trl',
-  ...['trl.dtype=float32', 'trl.gradientCheckpointing=false', ...keys].flatMap((key) => ['--set', key]),
-];
 const argumentsTo = (out: string, more: readonly string[]) =>
   argumentsOf('train', world, { out, seeds: 1, workers: 1, arms: 'selected,full', more });
 const referenceOf = (out: string) => {
@@ -41,16 +27,12 @@ const referenceOf = (out: string) => {
     'log-probs.jsonl',
   );
 };
-const difficulty = (out: string) =>
-  readRows<{ id: string; difficulty: number }>(out, 'difficulty.jsonl').sort((a, b) =>
-    a.id < b.id ? -1 : 1,
-  );
 
 describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.mjs)', () => {
   const [embedded, other] = [join(world.dir, 'embedded'), join(world.dir, 'trl')];
   beforeAll(async () => {
     await winnowOk(argumentsTo(embedded, []));
-    await winnowOk(argumentsTo(other, trl()), { env });
+    await winnowOk(argumentsTo(other, trl()), { env: trlEnv });
   }, 300_000);
 
   it('has the embedded engine’s log-probabilities before training, to 1e-3', () => {
@@ -63,7 +45,7 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
   });
 
   it('orders the pairs by difficulty as the embedded engine does', () => {
-    const [ours, theirs] = [difficulty(embedded), difficulty(other)];
+    const [ours, theirs] = [difficultyOf(embedded), difficultyOf(other)];
     expect(theirs.map(({ id }) => id)).toEqual(ours.map(({ id }) => id));
     expect(
       spearman(
@@ -78,23 +60,20 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
 
   it('takes the pairs of an arm in the order asked for, and with two processes too', async () => {
     const two = join(world.dir, 'two');
-    await winnowOk(argumentsTo(two, trl('trl.processes=2', 'trl.microBatch=1')), { env });
+    await winnowOk(argumentsTo(two, trl('trl.processes=2', 'trl.microBatch=1')), { env: trlEnv });
     const order = (out: string) => readRows<string>(out, 'arms', 'selected', 'order.jsonl');
     expect(order(two)).toEqual(order(other));
     expect(order(other)).toEqual(order(embedded));
-    const [a, b] = [difficulty(other), difficulty(two)];
-    expect(Math.max(...a.map((row, i) => Math.abs(row.difficulty - (b[i]?.difficulty ?? 0))))).toBeLessThan(
-      1e-3,
-    );
+    expect(farthest(two, other)).toBeLessThan(1e-3);
   }, 300_000);
 
   it('goes on from its checkpoint after SIGTERM and after kill -9, to the same scores', async () => {
     const out = join(world.dir, 'killed');
     const more = [...trl(), '--epochs', '4'];
     const whole = join(world.dir, 'whole');
-    await winnowOk(argumentsTo(whole, more), { env });
+    await winnowOk(argumentsTo(whole, more), { env: trlEnv });
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-      const run = start(argumentsTo(out, more), { env });
+      const run = start(argumentsTo(out, more), { env: trlEnv });
       const before = await until('a checkpoint of a scoring run', () => {
         const seen = unitsOf(out, 'scoring').flatMap((unit) => checkpoints(unit));
         return seen.length > 0 && seen;
@@ -103,17 +82,19 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
       run.process.kill(signal);
       await run.ended;
     }
-    await winnowOk(argumentsTo(out, more), { env });
-    expect(difficulty(out)).toEqual(difficulty(whole));
+    await winnowOk(argumentsTo(out, more), { env: trlEnv });
+    expect(difficultyOf(out)).toEqual(difficultyOf(whole));
   }, 300_000);
 
   it('trains every weight, and refuses a loss that TRL does not have', async () => {
     const out = join(world.dir, 'full');
-    await winnowOk(argumentsTo(out, [...trl(), '--method', 'full', '--learning-rate', '0.0001']), { env });
+    await winnowOk(argumentsTo(out, [...trl(), '--method', 'full', '--learning-rate', '0.0001']), {
+      env: trlEnv,
+    });
     expect(readFileSync(join(out, 'arms', 'selected', 'config.json'), 'utf8')).toContain('vocab_size');
     const refused = await start(
       argumentsTo(join(world.dir, 'no'), [...trl(), '--set', 'training.loss=sampo']),
-      { env },
+      { env: trlEnv },
     ).ended;
     expect({ code: refused.code, says: refused.stderr.includes('sampo') }).toEqual({ code: 2, says: true });
   }, 300_000);

@@ -3,9 +3,11 @@
 Winnow decides everything: the token ids, the order, the reference log-probabilities, the first adapter and the steps at
 which held-out pairs are scored. Here TRL's DPOTrainer takes the steps. Each rank writes files of its own; rank 0 also
 prints events, one JSON object a line. Exit codes: 0 done, 85 stopped with a checkpoint, 86 bad input, 87 out of memory,
-88 NaN or infinity, 1 anything else. When numbers change, raise TRL_ENGINE in src/pipeline/version.ts.
+88 NaN or infinity, 1 anything else; launchers lose them, so they are told as events too. When numbers change, raise
+TRL_ENGINE in src/pipeline/version.ts.
 """
 
+import errno
 import json
 import math
 import os
@@ -17,6 +19,7 @@ import warnings
 from pathlib import Path
 
 import torch
+import trl.trainer.dpo_trainer
 from datasets import Dataset
 from peft import PeftModel
 from tokenizers import Tokenizer
@@ -25,8 +28,14 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerC
 from trl import DPOConfig, DPOTrainer
 
 STOPPED, INPUT, MEMORY, NOT_FINITE = 85, 86, 87, 88
-COLUMNS = ["row", "weight", "prompt_ids", "chosen_ids", "rejected_ids", "ref_chosen_logps", "ref_rejected_logps"]
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+FLAGS = ["row", "weight", "mixed"]
+COLUMNS = [*FLAGS, "prompt_ids", "chosen_ids", "rejected_ids", "ref_chosen_logps", "ref_rejected_logps"]
 LOSSES = {"sigmoid": "sigmoid", "cdpo": "sigmoid", "robust": "robust", "ipo": "ipo"}
+
+# The reference comes with the rows: no model is loaded for it, and none hashed.
+trl.trainer.dpo_trainer.create_model_from_path = lambda *_, **__: None
+trl.trainer.dpo_trainer.hash_module = lambda *_: None
 
 stop_asked = False
 
@@ -47,6 +56,16 @@ def end_with_parent():
             os._exit(1)
 
 
+def tell_end(code, says=""):
+    print(json.dumps({"ends": code, "says": says}), flush=True)
+    print(says, file=sys.stderr, flush=True)
+
+
+def end(code):
+    tell_end(code)
+    os._exit(code)
+
+
 def read_rows(path):
     with open(path, encoding="utf-8") as file:
         return [json.loads(line) for line in file]
@@ -59,6 +78,7 @@ class Winnow(DPOTrainer):
         self.job = job
         self.out = Path(job["out"])
         self.micro = {"rows": [], "losses": []}
+        self.norm = None
         super().__init__(**given)
         # The reference comes with the rows: a copy of the first adapter would only take memory.
         if isinstance(self.model, PeftModel) and "ref" in self.model.peft_config:
@@ -66,7 +86,7 @@ class Winnow(DPOTrainer):
         collate = self.data_collator
 
         def with_rows(examples):
-            more = {key: torch.tensor([example[key] for example in examples]) for key in ("row", "weight")}
+            more = {key: torch.tensor([example[key] for example in examples]) for key in FLAGS}
             return {**collate(examples), **more}
 
         self.data_collator = with_rows
@@ -90,9 +110,10 @@ class Winnow(DPOTrainer):
             print(json.dumps(event), flush=True)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        rows, weights = inputs.pop("row"), inputs.pop("weight")
+        rows, weights, mixed = (inputs.pop(key) for key in FLAGS)
         count = len(rows)
-        if bool((weights == weights[0]).all()):
+        # Of the whole step: every rank must call the model equally often.
+        if not mixed[0]:
             loss = super().compute_loss(model, inputs) * weights[0]
         else:
             # TRL gives the mean of a batch: pairs that count differently go one by one.
@@ -101,6 +122,12 @@ class Winnow(DPOTrainer):
         self.micro["rows"].append(rows.tolist())
         self.micro["losses"].append(loss.detach())
         return loss
+
+    def _get_grad_norm(self, model, grad_norm=None):
+        norm = super()._get_grad_norm(model, grad_norm)
+        # DeepSpeed may not know it.
+        self.norm = None if norm is None else float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)
+        return norm
 
     @torch.no_grad()
     def score(self, model, pairs, name):
@@ -116,7 +143,7 @@ class Winnow(DPOTrainer):
         lines = []
         for n in range(passes):
             batch = own[n * size : (n + 1) * size] or longest[:1]
-            filled = [{**pair, "row": 0, "weight": 1.0, "ref_chosen_logps": 0.0, "ref_rejected_logps": 0.0} for pair in batch]
+            filled = [{**pair, "row": 0, "weight": 1.0, "mixed": False, "ref_chosen_logps": 0.0, "ref_rejected_logps": 0.0} for pair in batch]
             inputs = self._prepare_inputs(self.data_collator(filled))
             mask = inputs["completion_mask"]
             labels = inputs["input_ids"].masked_fill(mask == 0, -100)
@@ -157,7 +184,7 @@ class Steps(TrainerCallback):
     def __init__(self, trainer, held_out):
         self.trainer, self.held_out = trainer, held_out
         self.saved_at = time.monotonic()
-        self.norm = self.rate = None
+        self.rate = None
 
     def on_pre_optimizer_step(self, args, state, control, **_):
         self.rate = self.trainer.lr_scheduler.get_last_lr()[0]
@@ -167,11 +194,12 @@ class Steps(TrainerCallback):
         losses = torch.stack(trainer.micro["losses"])
         mean = trainer.accelerator.gather(losses.mean().reshape(1)).mean().item()
         with open(trainer.file("order"), "a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "rows": trainer.micro["rows"], "loss": mean, "learningRate": self.rate}) + "\n")
+            line = {"step": step, "rows": trainer.micro["rows"], "loss": mean, "learningRate": self.rate, "gradNorm": trainer.norm}
+            file.write(json.dumps(line) + "\n")
         trainer.micro = {"rows": [], "losses": []}
-        if not math.isfinite(mean):
-            trainer.tell(diverged=step, loss=str(mean))
-            os._exit(NOT_FINITE)
+        if not (math.isfinite(mean) and math.isfinite(trainer.norm or 0)):
+            trainer.tell(diverged=step, loss=str(mean), gradNorm=str(trainer.norm))
+            end(NOT_FINITE)
         if step in job["scoreAt"]:
             trainer.score(trainer.model_wrapped, self.held_out, f"scores-{step}")
         trainer.tell(done=step, total=state.max_steps, what="steps", loss=mean)
@@ -242,7 +270,7 @@ def run(job):
     dataset = Dataset.from_list([{key: row[key] for key in COLUMNS} for row in rows]) if job["train"] else None
     held_out = read_rows(job["heldOut"]) if job["heldOut"] else []
     if dataset is None:
-        dataset = Dataset.from_list([{**dict.fromkeys(COLUMNS, 0.0), "row": 0, "prompt_ids": [0], "chosen_ids": [0], "rejected_ids": [0]}])
+        dataset = Dataset.from_list([{**dict.fromkeys(COLUMNS, 0.0), "row": 0, "mixed": False, "prompt_ids": [0], "chosen_ids": [0], "rejected_ids": [0]}])
     trainer = Winnow(job, model=open_model(job), args=settings(job), train_dataset=dataset, processing_class=tokenizer)
     if not job["train"]:
         trainer.score(trainer.model.to(trainer.accelerator.device), held_out, "log-probs")
@@ -264,18 +292,32 @@ def main():
     threading.Thread(target=end_with_parent, daemon=True).start()
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
+    # A launcher is not to be asked to stop: it would not wait for a step to end.
+    print(json.dumps({"pid": os.getpid()}), flush=True)
+    code, says = 0, ""
     try:
-        return run(job)
+        code = run(job)
     except torch.OutOfMemoryError as error:
-        print(f"out of memory: {error}", file=sys.stderr)
-        return MEMORY
+        code, says = MEMORY, f"out of memory: {error}"
     except (OSError, KeyError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return INPUT
+        code, says = 1 if getattr(error, "errno", None) in DISK_FULL else INPUT, f"{type(error).__name__}: {error}"
+    except RuntimeError as error:
+        # The CPU's allocator has no error of its own.
+        if "allocate memory" not in str(error):
+            raise
+        code, says = MEMORY, f"out of memory: {error}"
+    if code != 0:
+        tell_end(code, says)
+    return code
 
 
 if __name__ == "__main__":
     code = main()
+    if code not in (0, STOPPED):
+        # Other ranks may wait for this one: its launcher ends them.
+        os._exit(code)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # The first that ends with a code makes the launcher kill the others.
+        torch.distributed.barrier()
         torch.distributed.destroy_process_group()
     sys.exit(code)

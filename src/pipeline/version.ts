@@ -17,7 +17,7 @@ export const ENGINE = 'embedded/2';
  * As {@link ENGINE}, of the engine trl: raised when engines/trl/worker.py gives other numbers for the same inputs. Another
  * version of TRL or of PyTorch moves the last digits, as another processor does.
  */
-export const TRL_ENGINE = 'trl/1';
+export const TRL_ENGINE = 'trl/2';
 
 /**
  * As {@link ENGINE}, of a model server: raised when it is asked in another way. What the server is, and which version, its

@@ -95,7 +95,8 @@ export interface StepGradient {
 /** Rows named in a message; an error's fields name all. */
 const NAMED = 4;
 
-function diverged(
+/** What is said of a step whose loss or gradient is no number: which, and of which rows. */
+export function diverged(
   found: StepGradient & { readonly step: number; readonly gradNorm: number },
   nameOf: (row: number) => string,
 ): WinnowError {

@@ -10,8 +10,8 @@ it('knows a worker of other numbers by another engine', () => {
   const worker = readFileSync(join(import.meta.dirname, '../../../engines/trl/worker.py'));
   // After a change of worker.py: raise TRL_ENGINE where results change, then put its hash here.
   expect([TRL_ENGINE, sha256(worker)]).toEqual([
-    'trl/1',
-    '1708f2f3a201d2b65a449e195fe4e72b2f47fe4fef64f20923abf17ef7caffed',
+    'trl/2',
+    '67c4bcc3f95b23e83b40313cfb4845436f45cfc44fa62057509c35c8173ecbf2',
   ]);
 });
 
@@ -51,7 +51,11 @@ describe('a step', () => {
     const hyper = { batchSize: 4, epochs: 2 };
     const weights = [1, 2, 1, 1, 1, 1, 1];
     const rows = [...trainingRows({ pairs, reference, weights, shuffleSeed: null, hyper }, { perStep: 6 })];
-    expect(rows.map(({ row }) => row)).toEqual(Array.from({ length: 24 }, (_, i) => i));
+    expect(rows.map(({ row }) => row)).toEqual([
+      ...[0, 1, 2, 3, -1, -1, 4, 5, 6, -1, -1, -1],
+      ...[7, 8, 9, 10, -1, -1, 11, 12, 13, -1, -1, -1],
+    ]);
+    expect(rows.every(({ mixed }) => mixed)).toBe(true);
     const step = (k: number) => rows.slice(6 * k, 6 * k + 6);
     expect(step(0).map(({ weight }) => weight)).toEqual([1.5, 3, 1.5, 1.5, 0, 0]);
     expect(step(1).map(({ prompt_ids }) => prompt_ids[0])).toEqual([4, 5, 6, 4, 4, 4]);
@@ -61,7 +65,9 @@ describe('a step', () => {
 
   it('of a shuffled epoch is that of the embedded engine, each epoch anew', () => {
     const job = { pairs, reference, shuffleSeed: 5, hyper: { batchSize: 7, epochs: 2 } };
-    const order = [...trainingRows(job, { perStep: 7 })].map(({ prompt_ids }) => prompt_ids[0]);
+    const rows = [...trainingRows(job, { perStep: 7 })];
+    expect(rows.some(({ mixed }) => mixed)).toBe(false);
+    const order = rows.map(({ prompt_ids }) => prompt_ids[0]);
     const [first, second] = [order.slice(0, 7), order.slice(7)];
     expect([...first].sort()).toEqual([0, 1, 2, 3, 4, 5, 6]);
     expect(second).not.toEqual(first);
@@ -69,7 +75,7 @@ describe('a step', () => {
 });
 
 it('what the ranks took is put together pass by pass', () => {
-  const line = (step: number, rows: number[][]) => ({ step, rows, loss: 0, learningRate: 0 });
+  const line = (step: number, rows: number[][]) => ({ step, rows, loss: 0, learningRate: 0, gradNorm: 0 });
   const taken = takenBySteps([
     [
       line(1, [

@@ -29,9 +29,11 @@ export function cutStep(
 
 /** A row of the file that the worker trains on, in the order in which it takes them. */
 export interface TrainingRow {
-  /** Its place in the file. */
+  /** Its place among the pairs of all steps, however these are cut; -1: it fills a step up. */
   readonly row: number;
   readonly weight: number;
+  /** Whether the pairs of its step count differently: every rank must then take them one by one. */
+  readonly mixed: boolean;
   readonly prompt_ids: readonly number[];
   readonly chosen_ids: readonly number[];
   readonly rejected_ids: readonly number[];
@@ -59,13 +61,16 @@ export function* trainingRows(job: TrainingPairs, { perStep }: Pick<Cut, 'perSte
   let row = 0;
   for (let step = 0; step < steps; step++) {
     const own = rowsOf(step);
+    const weightOf = (i: number) => weights?.[i] ?? 1;
+    const mixed = own.length < perStep || own.some((i) => weightOf(i) !== weightOf(own[0] as number));
     for (let k = 0; k < perStep; k++) {
       const i = own[k] ?? (own[0] as number);
       const { id, prompt, chosen, rejected } = pairs[i] as TokenizedPair;
       const before = reference.get(id) as LogProbRow;
       yield {
-        row: row++,
-        weight: k < own.length ? ((weights?.[i] ?? 1) * perStep) / own.length : 0,
+        row: k < own.length ? row++ : -1,
+        weight: k < own.length ? (weightOf(i) * perStep) / own.length : 0,
+        mixed,
         prompt_ids: [...prompt],
         chosen_ids: [...chosen],
         rejected_ids: [...rejected],
@@ -83,6 +88,8 @@ export interface OrderLine {
   /** Mean over all ranks, nats. */
   readonly loss: number;
   readonly learningRate: number;
+  /** Of the whole step's gradient, before it was clipped; null where DeepSpeed does not tell. */
+  readonly gradNorm: number | null;
 }
 
 /**

@@ -37,7 +37,7 @@ export function enginePython(configured: string | null): string {
 export interface PythonRun {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** A line of stdout that is a JSON object. */
+  /** A line of stdout that is a JSON object, but those of `PythonEnd` and of process ids. */
   readonly onEvent: (event: Readonly<Record<string, unknown>>) => void;
   /** Asked several times a second. */
   readonly shouldStop: () => boolean;
@@ -47,8 +47,15 @@ const STOP_LOOK_MS = 200;
 /** How long a worker may take to end its step and to save. */
 const STOP_GRACE_MS = 10 * 60_000;
 
-/** Runs the worker in a process group of its own; gives its exit code, 128 + n of signal n. Its stderr is this process's. */
-export async function runPython({ command, env, onEvent, shouldStop }: PythonRun): Promise<number> {
+export interface PythonEnd {
+  /** Of the worker, not of the launcher that started it; 128 + n of signal n. */
+  readonly code: number;
+  /** Its own words, if it had any. */
+  readonly says: string;
+}
+
+/** Runs the worker in a process group of its own. Its stderr is this process's. */
+export async function runPython({ command, env, onEvent, shouldStop }: PythonRun): Promise<PythonEnd> {
   const [program, ...args] = command as [string, ...string[]];
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -56,23 +63,31 @@ export async function runPython({ command, env, onEvent, shouldStop }: PythonRun
       detached: true,
       env: { ...process.env, ...env, WINNOW_PARENT: String(process.pid) },
     }) as ChildProcessByStdio<null, Readable, null>;
-    const signalAll = (signal: NodeJS.Signals) => {
-      try {
-        process.kill(-(child.pid as number), signal);
-      } catch {
-        // It has ended.
+    const ranks: number[] = [];
+    let end: PythonEnd | undefined;
+    const group = -(child.pid as number);
+    const signalTo = (pids: readonly number[], signal: NodeJS.Signals) => {
+      for (const pid of pids) {
+        try {
+          process.kill(pid, signal);
+        } catch {
+          // It has ended.
+        }
       }
     };
     let asked = false;
     const look = setInterval(() => {
       if (asked || !shouldStop()) return;
       asked = true;
-      signalAll('SIGTERM');
-      setTimeout(() => signalAll('SIGKILL'), STOP_GRACE_MS).unref();
+      // A launcher that is asked to stop kills its ranks after half a minute, in the middle of a step or a checkpoint.
+      signalTo(ranks.length > 0 ? ranks : [group], 'SIGTERM');
+      setTimeout(() => signalTo([group], 'SIGKILL'), STOP_GRACE_MS).unref();
     }, STOP_LOOK_MS);
     createInterface({ input: child.stdout }).on('line', (line) => {
       const event = asObject(line);
       if (event === null) process.stderr.write(`${line}\n`);
+      else if (typeof event.pid === 'number') ranks.push(event.pid);
+      else if (typeof event.ends === 'number') end ??= { code: event.ends, says: String(event.says ?? '') };
       else onEvent(event);
     });
     child.on('error', (error) => {
@@ -82,7 +97,7 @@ export async function runPython({ command, env, onEvent, shouldStop }: PythonRun
     });
     child.on('close', (code, signal) => {
       clearInterval(look);
-      resolve(code ?? (signal === 'SIGKILL' ? 137 : 143));
+      resolve(end ?? { code: code ?? (signal === 'SIGKILL' ? 137 : 143), says: '' });
     });
   });
 }

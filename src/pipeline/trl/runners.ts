@@ -13,7 +13,7 @@ import { adapterOf } from '../../policy/adapter.ts';
 import { initialParameters } from '../../policy/policy.ts';
 import type { UnitContext, UnitRunner } from '../../run/worker.ts';
 import type { TokenizedPair } from '../../text/tokenized.ts';
-import { rowsOfSteps, totalSteps } from '../../train/optimise.ts';
+import { diverged, rowsOfSteps, totalSteps } from '../../train/optimise.ts';
 import type { PairScore } from '../../train/preference.ts';
 import { needFinite } from '../finite.ts';
 import { type LogProbRow, logProbLine, readIds, readReference, readTokens, readWeights } from '../inputs.ts';
@@ -178,7 +178,9 @@ async function train(
   }
   const steps = totalSteps(pairs.length, hyper);
   const folder = trained.method === 'lora' ? 'adapter' : 'model';
-  const cut = await work(context, {
+  const rowsOf = rowsOfSteps(pairs.length, shuffleSeed, hyper.batchSize);
+  const nameOf = (i: number) => `${pairs[i]?.id} (row ${pairs[i]?.row})`;
+  await work(context, {
     ...plain(inputs),
     ...hyperOf(hyper, steps),
     model,
@@ -189,26 +191,27 @@ async function train(
     scoreAt,
     keep: keep ? join(context.attemptDir, folder) : null,
     rowsFor: ({ perStep }) => trainingRows(job, { perStep }),
+    diverged: (found) => diverged({ ...found, rows: rowsOf(found.step - 1) }, nameOf),
   });
   const ranks = rankFiles(context, 'order').map((file) => [...parseLines<OrderLine>(file)]);
   const taken = takenBySteps(ranks);
   // What the loop recorded, not what was asked for: the two must agree.
   const consumed: number[] = [];
-  const rowsOf = rowsOfSteps(pairs.length, shuffleSeed, hyper.batchSize);
   const records = Array.from({ length: steps }, (_, step) => {
-    const rows = taken.get(step + 1) ?? [];
-    const need = Array.from({ length: cut.perStep }, (_, k) => step * cut.perStep + k);
-    if (rows.join() !== need.join())
+    // But for what fills a step up.
+    const got = (taken.get(step + 1) ?? []).filter((row) => row >= 0);
+    const rows = rowsOf(step);
+    const need = rows.map((_, k) => consumed.length + k);
+    if (got.join() !== need.join())
       throw machineError('order-differs', 'the training did not take the pairs in the order asked for', {
-        got: `step ${step + 1}: rows ${rows.slice(0, 8).join()}`,
+        got: `step ${step + 1}: rows ${got.slice(0, 8).join()}`,
         need: `rows ${need.slice(0, 8).join()}`,
         remedy: 'This is a fault in the engine, not in your data: its results are not used',
       });
-    // What fills a step up stands behind its own pairs.
-    const places = rowsOf(step);
-    consumed.push(...places);
+    consumed.push(...rows);
     const line = ranks[0]?.find((one) => one.step === step + 1) as OrderLine;
-    return { step: step + 1, loss: line.loss, learningRate: line.learningRate, rows: places };
+    const { loss, learningRate, gradNorm } = line;
+    return { step: step + 1, loss, learningRate, gradNorm, rows };
   });
   writeJsonLines(join(context.attemptDir, 'steps.jsonl'), records);
   return consumed;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { inputError, machineError } from '../../base/errors.ts';
 import { writeJson, writeJsonLines } from '../../base/json.ts';
 import { parseLines } from '../../base/own-lines.ts';
-import { checkpointDir, sealCheckpoint, stepOf } from '../../run/checkpoint.ts';
+import { checkpointDir, latestCheckpoint, sealCheckpoint, stepOf } from '../../run/checkpoint.ts';
 import { WORKER_EXIT } from '../../run/exit-codes.ts';
 import { stoppedError, type UnitContext, type UnitRunner } from '../../run/worker.ts';
 import { place } from '../runners.ts';
@@ -15,8 +15,6 @@ import { readTrlSettings, type TrlSettings } from './settings.ts';
 const CHECKPOINT_SECONDS = Number(process.env.WINNOW_CHECKPOINT_SECONDS ?? 300);
 /** Pairs that are scored in one pass, for each that is trained on: nothing is kept for a backward pass. */
 const SCORED_FOR_TRAINED = 4;
-/** Tries in one life of the worker when memory runs out. */
-const OWN_HALVINGS = 1;
 
 interface Work {
   readonly model: string;
@@ -28,11 +26,13 @@ interface Work {
   readonly scoreAt?: readonly number[];
   readonly keep?: string | null;
   readonly rowsFor?: (cut: Cut) => Iterable<unknown>;
+  /** What to say of a step whose loss or gradient is no number. */
+  readonly diverged?: (found: { step: number; loss: number; gradNorm: number }) => Error;
   readonly [key: string]: unknown;
 }
 
 /** Starts the worker, on half as much where memory runs out; returns when it has done all of it. */
-export async function work(context: UnitContext, { rowsFor, ...job }: Work): Promise<Cut> {
+export async function work(context: UnitContext, { rowsFor, diverged, ...job }: Work): Promise<void> {
   const settings = readTrlSettings(place(context, 'engine'));
   // A model that is only asked fits where one is trained: a copy for each process, nothing shared out.
   const { processes, parallel } = job.train ? settings : { ...settings, parallel: 'ddp' };
@@ -44,7 +44,8 @@ export async function work(context: UnitContext, { rowsFor, ...job }: Work): Pro
     const cut = cutStep(batchSize, { processes, microBatch: settings.microBatch, halvings });
     const rows = join(dir, 'rows.jsonl');
     writeJsonLines(rows, rowsFor?.(cut) ?? []);
-    const resume = prepareResume(context, dir);
+    // A try in this life that ran out of memory may have left checkpoints too.
+    const resume = prepareResume(own === 0 ? context.checkpointFrom : latestCheckpoint(context.unitDir), dir);
     const file = join(dir, 'job.json');
     writeJson(file, {
       ...IDLE,
@@ -59,19 +60,33 @@ export async function work(context: UnitContext, { rowsFor, ...job }: Work): Pro
       attention: settings.attention,
       gradientCheckpointing: settings.gradientCheckpointing && job.train,
     });
-    const code = await runPython({
+    let fault: Error | undefined;
+    const { code, says } = await runPython({
       command: commandOf(settings, processes, parallel, file),
-      env: { OMP_NUM_THREADS: String(context.threads), TOKENIZERS_PARALLELISM: 'false', HF_HUB_OFFLINE: '1' },
-      onEvent: (event) => follow(context, dir, event),
+      env: {
+        OMP_NUM_THREADS: String(context.threads),
+        TOKENIZERS_PARALLELISM: 'false',
+        HF_HUB_OFFLINE: '1',
+        TQDM_DISABLE: '1',
+      },
+      onEvent: (event) => {
+        if (typeof event.diverged === 'number')
+          fault = diverged?.({
+            step: event.diverged,
+            loss: Number(event.loss),
+            gradNorm: Number(event.gradNorm),
+          });
+        else follow(context, dir, event);
+      },
       shouldStop: context.shouldStop,
     });
-    if (code === 0) return cut;
+    if (code === 0) return;
     if (code === WORKER_EXIT.stopped || context.shouldStop()) throw stoppedError();
-    if (code === WORKER_EXIT.memory && own < OWN_HALVINGS && cut.microBatch > 1) {
+    if (code === WORKER_EXIT.memory && cut.microBatch > 1) {
       context.note(`out of memory with ${cut.microBatch} pairs in a pass: again with half of them`);
       continue;
     }
-    throw workerError(context, code);
+    throw fault ?? workerError(context, code, says);
   }
 }
 
@@ -145,9 +160,8 @@ function seal(context: UnitContext, dir: string, step: number): void {
 }
 
 /** Puts beside the worker what earlier attempts have scored and taken; null: from the start. */
-function prepareResume(context: UnitContext, dir: string): string | null {
+function prepareResume(from: string | null, dir: string): string | null {
   for (const name of existsSync(dir) ? readdirSync(dir) : []) if (KEPT.test(name)) rmSync(join(dir, name));
-  const from = context.checkpointFrom;
   if (from === null) return null;
   const step = stepOf(from);
   for (const name of readdirSync(from).filter((one) => KEPT.test(one))) {
@@ -160,29 +174,22 @@ function prepareResume(context: UnitContext, dir: string): string | null {
   return from;
 }
 
-function workerError(context: UnitContext, code: number) {
-  const model = place(context, 'model');
+function workerError(context: UnitContext, code: number, says: string) {
+  const file = place(context, 'model');
+  const got = says === '' ? {} : { got: says };
   if (code === WORKER_EXIT.memory)
-    return machineError('out-of-memory', 'the GPU has too little memory for one pair in a pass', {
-      file: model,
+    return machineError('out-of-memory', 'there is too little memory for one pair in a pass', {
+      file,
+      ...got,
       remedy:
         'Set text.maxLength shorter, trl.parallel fsdp2 or zero3 over more GPUs, or training.method lora',
     });
-  if (code === WORKER_EXIT.notFinite)
-    return machineError('diverged', 'training diverged: the loss of a step is no number', {
-      file: model,
-      remedy: 'Lower training.learningRate, or set trl.dtype to float32',
-    });
   if (code === WORKER_EXIT.input)
-    return inputError('trl-input', 'the engine trl cannot use its input; its own words are in the log', {
-      file: model,
-    });
+    return inputError('trl-input', 'the engine trl cannot use its input', { file, ...got });
   return machineError(
     'trl-failed',
     `the engine trl ended with exit code ${code}; its own words are in the log`,
-    {
-      file: model,
-    },
+    { file, ...got },
   );
 }
 
