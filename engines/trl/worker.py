@@ -37,6 +37,11 @@ LOSSES = {"sigmoid": "sigmoid", "cdpo": "sigmoid", "robust": "robust", "ipo": "i
 trl.trainer.dpo_trainer.create_model_from_path = lambda *_, **__: None
 trl.trainer.dpo_trainer.hash_module = lambda *_: None
 
+
+class Refused(Exception):
+    """What was asked for cannot be done here."""
+
+
 stop_asked = False
 
 
@@ -272,6 +277,9 @@ def run(job):
     if dataset is None:
         dataset = Dataset.from_list([{**dict.fromkeys(COLUMNS, 0.0), "row": 0, "mixed": False, "prompt_ids": [0], "chosen_ids": [0], "rejected_ids": [0]}])
     trainer = Winnow(job, model=open_model(job), args=settings(job), train_dataset=dataset, processing_class=tokenizer)
+    # Accelerate silently trains copies where it cannot share a model out, as on a machine without a GPU.
+    if not {"fsdp2": trainer.is_fsdp_enabled, "zero2": trainer.is_deepspeed_enabled, "zero3": trainer.is_deepspeed_enabled}.get(job["parallel"], True):
+        raise Refused(f"Accelerate does not share the model out as {job['parallel']} does: it needs GPUs")
     if not job["train"]:
         trainer.score(trainer.model.to(trainer.accelerator.device), held_out, "log-probs")
         return 0
@@ -299,6 +307,8 @@ def main():
         code = run(job)
     except torch.OutOfMemoryError as error:
         code, says = MEMORY, f"out of memory: {error}"
+    except Refused as error:
+        code, says = INPUT, str(error)
     except (OSError, KeyError) as error:
         code, says = 1 if getattr(error, "errno", None) in DISK_FULL else INPUT, f"{type(error).__name__}: {error}"
     except RuntimeError as error:

@@ -54,6 +54,7 @@ export async function work(context: UnitContext, { rowsFor, diverged, ...job }: 
       out: dir,
       checkpoints: join(dir, 'checkpoints'),
       resume,
+      parallel,
       ...cut,
       scoreBatch: SCORED_FOR_TRAINED * cut.microBatch,
       saveSeconds: CHECKPOINT_SECONDS,
