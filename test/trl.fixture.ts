@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openCheckpoint } from '../src/model/checkpoint.ts';
+import { readTensorF32, type TensorEntry } from '../src/model/safetensors.ts';
 import { readRows } from './tiny-world.ts';
 
 const found = spawnSync(
@@ -47,4 +49,16 @@ export function difficultyOf(out: string): Difficulty[] {
 export function farthest(a: string, b: string): number {
   const [one, other] = [difficultyOf(a), difficultyOf(b)];
   return Math.max(...one.map((row, i) => Math.abs(row.difficulty - (other[i]?.difficulty ?? Number.NaN))));
+}
+
+export type Weights = ReturnType<typeof openCheckpoint>['weights'];
+
+export function weightsOf(dir: string): Weights {
+  return openCheckpoint(dir).weights;
+}
+
+/** The largest difference of a tensor. */
+export function apart(a: Weights, b: Weights, name: string): number {
+  const [one, other] = [a, b].map((weights) => readTensorF32(weights.get(name) as TensorEntry));
+  return Math.max(...(one as Float32Array).map((value, i) => Math.abs(value - (other?.[i] ?? Number.NaN))));
 }

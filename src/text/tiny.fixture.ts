@@ -39,8 +39,11 @@ export function tinyFiles(options: TinyOptions = {}): { tokenizer: object; confi
   const added = specials.map((content, i) => ({
     id: words.length + i,
     content,
-    special: true,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
     normalized: false,
+    special: true,
   }));
   const post = {
     type: 'TemplateProcessing',
@@ -53,9 +56,9 @@ export function tinyFiles(options: TinyOptions = {}): { tokenizer: object; confi
       version: '1.0',
       added_tokens: added,
       normalizer: null,
-      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
       post_processor: bos ? post : null,
-      decoder: { type: 'ByteLevel' },
+      decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
       model: { type: 'BPE', vocab: Object.fromEntries(words.map((word, id) => [word, id])), merges },
     },
     config: {
