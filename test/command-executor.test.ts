@@ -90,6 +90,18 @@ describe('what poll prints', () => {
     ]);
     expect(brief('held\n')).toEqual(['held', 'held', 'held']);
     expect(brief('1 ended 1 on n3\n')).toEqual(['unknown', 'ended 1 n3', 'unknown']);
+    // The queue's own words are handed on: they tell memory and preemption from other ends.
+    expect(parseStates('1 ended 137 on n-3.x: OOMKilled', 2)[1]).toEqual({
+      state: 'ended',
+      code: 137,
+      node: 'n-3.x',
+      says: '1 ended 137 on n-3.x: OOMKilled',
+    });
+    expect(brief('0 held: ImagePullBackOff\n1 ended : evicted\n2 runningx', 3)).toEqual([
+      'held',
+      'ended',
+      'unknown',
+    ]);
   });
 
   it('is unknown otherwise, with the words shown', () => {

@@ -26,6 +26,8 @@ interface Pod {
   phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed';
   code: number | null;
   waiting: string | null;
+  /** Why the cluster ended it: of the container, of the pod, of a disruption. */
+  why: { readonly terminated?: string; readonly pod?: string; readonly disruption?: string };
 }
 
 /**
@@ -79,6 +81,14 @@ export class KubeServer {
     kill(pod.child, 'SIGTERM');
     this.#pods.delete(`${job}-${index}`);
     if (pod.child === null) this.#end(pod, null);
+  }
+
+  /** The cluster ends a pod, which stays to be looked at. */
+  end(job: string, index: number, why: Pod['why']): void {
+    const pod = this.#pods.get(`${job}-${index}`);
+    if (pod === undefined) throw new Error(`no pod of ${job} ${index}`);
+    pod.why = why;
+    kill(pod.child, 'SIGKILL');
   }
 
   #answer(method: string, url: URL, body: string): [number, unknown] {
@@ -147,7 +157,7 @@ export class KubeServer {
             })
           : null;
       const phase = child === null ? 'Pending' : 'Running';
-      const pod: Pod = { job: name, index, child, phase, code: null, waiting: this.waiting };
+      const pod: Pod = { job: name, index, child, phase, code: null, waiting: this.waiting, why: {} };
       this.#pods.set(`${name}-${index}`, pod);
       child?.on('close', (code, signal) => this.#end(pod, code ?? (signal === 'SIGKILL' ? 137 : 143)));
     }
@@ -192,13 +202,23 @@ function shownPod([name, pod]: [string, Pod]): object {
       ? { waiting: { reason: pod.waiting } }
       : pod.code === null
         ? { running: {} }
-        : { terminated: { exitCode: pod.code } };
+        : { terminated: { exitCode: pod.code, reason: pod.why.terminated ?? 'Error' } };
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace: 'default', labels: labelsOf(pod) },
     spec: { nodeName: 'node-a' },
-    status: { phase: pod.phase, containerStatuses: [{ name: 'worker', state }] },
+    status: {
+      phase: pod.phase,
+      ...(pod.why.pod === undefined ? {} : { reason: pod.why.pod }),
+      conditions: [
+        { type: 'Ready', status: 'False' },
+        ...(pod.why.disruption === undefined
+          ? []
+          : [{ type: 'DisruptionTarget', status: 'True', reason: pod.why.disruption }]),
+      ],
+      containerStatuses: [{ name: 'worker', state }],
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Batch } from '../src/run/executor.ts';
 import { createCommand } from '../src/run/executors/command.ts';
+import { verdictOf } from '../src/run/task-end.ts';
 import { type Job, KubeServer } from './kube-server.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'winnow-kube-'));
@@ -167,6 +168,21 @@ describe.skipIf(!hasKubectl)('the kubectl example (needs kubectl; the API server
     await executor.cancel({ batch, handle: batch.name }, [0, 1]);
     await comesTo(batch, ['ended', 'ended']);
     expect(server.jobs.has(batch.name)).toBe(false);
+  }, 60_000);
+
+  it('hands on why the cluster ended a task', async () => {
+    const batch = batchOf('exec sleep 60', 3);
+    await executor.submit(batch);
+    await comesTo(batch, ['running node-a', 'running node-a', 'running node-a']);
+    server.end(batch.name, 0, { terminated: 'OOMKilled' });
+    server.end(batch.name, 1, { pod: 'DeadlineExceeded' });
+    server.end(batch.name, 2, { disruption: 'PreemptionByScheduler' });
+    await comesTo(batch, ['ended 137 node-a', 'ended 137 node-a', 'ended 137 node-a']);
+    const seen = (await executor.poll([{ batch, handle: batch.name }]))[0] ?? [];
+    const endings = seen.map(
+      (one) => verdictOf({ exit: null, seen: one, begun: true, output: '', step: 0 }, 0).ending,
+    );
+    expect(endings).toEqual(['memory', 'stopped', 'stopped']);
   }, 60_000);
 
   it('takes back a task that runs and one that has not begun', async () => {

@@ -9,7 +9,7 @@
 #
 #   queue.sh manifest NAME SCRIPT COUNT DIR CPUS GPUS MEMORY_GB MINUTES AT_ONCE EXCLUDE    prints the Job
 #   queue.sh submit   (the same words)                                                     makes it
-#   queue.sh poll NAME COUNT                    INDEX queued|running|held|ended [CODE] [on NODE]
+#   queue.sh poll NAME COUNT                    INDEX queued|running|held|ended [CODE] [on NODE] [: WHY]
 #   queue.sh cancel NAME DIR COUNT INDEXES      INDEXES: 0,3,4
 #   queue.sh find NAME
 set -eu
@@ -109,7 +109,7 @@ submit)
 poll)
   # A Job that is gone (or its time to live over): nothing of it runs.
   job=$($kubectl get job "$2" --ignore-not-found -o 'jsonpath=there {.status.completedIndexes};{.status.failedIndexes}')
-  pods=$($kubectl get pods -l "batch.kubernetes.io/job-name=$2" -o 'jsonpath={range .items[*]}{.metadata.labels.batch\.kubernetes\.io/job-completion-index};{.status.phase};{.status.containerStatuses[0].state.terminated.exitCode};{.status.containerStatuses[0].state.waiting.reason};{.spec.nodeName}{"\n"}{end}')
+  pods=$($kubectl get pods -l "batch.kubernetes.io/job-name=$2" -o 'jsonpath={range .items[*]}{.metadata.labels.batch\.kubernetes\.io/job-completion-index};{.status.phase};{.status.containerStatuses[0].state.terminated.exitCode};{.status.containerStatuses[0].state.waiting.reason};{.spec.nodeName};{.status.containerStatuses[0].state.terminated.reason};{.status.reason};{.status.conditions[?(@.type=="DisruptionTarget")].reason}{"\n"}{end}')
   done=${job#there } failed=
   case $job in
   there*) failed=${done#*;} done=${done%;*} ;;
@@ -121,12 +121,19 @@ poll)
     echo "$pods"
   } | awk -F';' -v count="$3" '
     $1 == "" { next }
-    { on = $5 == "" ? "" : " on " $5 }
+    {
+      on = $5 == "" ? "" : " on " $5
+      # The cluster says why: OOMKilled, DeadlineExceeded, evicted (EvictionByEvictionAPI, PreemptionByScheduler, …).
+      why = $6 == "Error" || $6 == "Completed" ? $7 : $6 " " $7
+      sub(/DeadlineExceeded/, "deadline exceeded", why)
+      if ($8 != "") why = why " evicted: " $8
+      if (why ~ /[A-Za-z]/) on = on ": " why
+    }
     $2 == "Complete" || $2 == "Over" { if (!($1 in says)) says[$1] = "ended" ($3 == "" ? "" : " " $3); next }
     $2 == "Succeeded" || $2 == "Failed" { says[$1] = "ended" ($3 == "" ? "" : " " $3) on; next }
     $2 == "Running" { says[$1] = "running" on; next }
     # An image or a secret that is not there: somebody has to do something.
-    $4 ~ /ErrImage|ImagePull|InvalidImage|CreateContainer/ { says[$1] = "held" on; next }
+    $4 ~ /ErrImage|ImagePull|InvalidImage|CreateContainer/ { says[$1] = "held" on ": " $4; next }
     { says[$1] = "queued" on }
     END { for (i = 0; i < count; i++) print i, (i in says) ? says[i] : "queued" }'
   ;;

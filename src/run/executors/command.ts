@@ -122,8 +122,9 @@ export function createCommand(config: CommandConfig, { limitMs = LIMIT_MS } = {}
 }
 
 /**
- * What a poll command printed: `INDEX STATE [CODE] [on NODE]`, a line each, or one word for all tasks. A task of which
- * nothing is said is unknown, with the first words that are neither.
+ * What a poll command printed: `INDEX STATE [CODE] [on NODE] [: WORDS]`, a line each, or one word for all tasks; words
+ * are the queue's own, such as `OOMKilled` or `preempted`, and count as hints. A task of which nothing is said is
+ * unknown, with the first line that is neither.
  */
 export function parseStates(text: string, count: number): readonly Observation[] {
   const found = new Map<number, Observation>();
@@ -132,7 +133,8 @@ export function parseStates(text: string, count: number): readonly Observation[]
   for (const line of text.split('\n').map((one) => one.trim())) {
     if (line === '') continue;
     const match =
-      /^(?:(\d+)\s+)?(queued|running|held|ended)(?:\s+(\d+))?(?:\s+on\s+(\S+))?$/.exec(line) ?? [];
+      /^(?:(\d+)\s+)?(queued|running|held|ended)(?:\s+(\d+))?(?:\s+on\s+([^\s:]+))?(?:\s*:.*)?$/.exec(line) ??
+      [];
     const [, index, state, code, node] = match;
     const observation = {
       state: state as Observation['state'],
