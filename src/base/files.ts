@@ -36,6 +36,17 @@ export function writeFileAtomic(path: string, data: string | Uint8Array, calls: 
   writeAtomically(path, (write) => write(data), calls);
 }
 
+/** What is not synced costs no wait for the disk. */
+const UNSYNCED: FileCalls = { ...SYSTEM, sync() {} };
+
+/**
+ * As `writeFileAtomic`, for what can be written again at any time: after a power cut the file may be old, empty or
+ * missing. A process that is killed leaves it whole all the same.
+ */
+export function writeFileUnsynced(path: string, data: string): void {
+  writeFileAtomic(path, data, UNSYNCED);
+}
+
 /**
  * As `writeFileAtomic`, for content that is made piece by piece: `produce` calls `write` with each piece. What
  * `produce` throws passes through, after the temp file is removed.
@@ -86,7 +97,7 @@ function moveIntoPlace(temp: string, path: string, calls: FileCalls): void {
     rmSync(temp, { force: true });
     throw writeError(path, error);
   }
-  syncFolder(dirname(path));
+  syncFolder(dirname(path), calls);
 }
 
 /**
@@ -110,7 +121,7 @@ export function createExclusive(path: string, data: string | Uint8Array, calls: 
   } finally {
     rmSync(temp, { force: true });
   }
-  syncFolder(dirname(path));
+  syncFolder(dirname(path), calls);
   return true;
 }
 
@@ -169,11 +180,11 @@ function writeAll(fd: number, piece: string | Uint8Array, calls: FileCalls): voi
 }
 
 /** Makes a rename or link outlast a power cut. Folders cannot be synced everywhere: then the file system decides. */
-function syncFolder(folder: string): void {
+function syncFolder(folder: string, calls: FileCalls): void {
   try {
     const fd = openSync(folder, 'r');
     try {
-      fsyncSync(fd);
+      calls.sync(fd);
     } finally {
       closeSync(fd);
     }

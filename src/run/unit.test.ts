@@ -41,6 +41,14 @@ describe('prepareUnit', () => {
     expect(() => prepareUnit(run, spec)).toThrow(/other work than its name says.*delete the folder/);
     expect(() => prepareUnit(run, { kind: '../up', inputs: {} })).toThrow(/lower-case/);
   });
+
+  it.each(['', '{"kind":"tra', '\0\0\0'])('writes a spec again that a power cut has left as %j', (left) => {
+    const dir = prepareUnit(run, spec);
+    writeFileSync(join(dir, 'unit.json'), left);
+    expect(() => readUnit(dir)).toThrow();
+    prepareUnit(run, spec);
+    expect(readUnit(dir)).toEqual(spec);
+  });
 });
 
 describe('latestCheckpoint', () => {

@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { machineError } from '../base/errors.ts';
-import { createExclusive } from '../base/files.ts';
+import { writeFileUnsynced } from '../base/files.ts';
 import { canonicalJson, hashOf, type Json } from '../base/hash.ts';
-import { readJson, writeJson } from '../base/json.ts';
+import { readJson } from '../base/json.ts';
 
 /** Where things lie on this machine (model folder, input files): never part of a unit's identity. */
 export type UnitPlaces = Readonly<Record<string, string>>;
@@ -43,20 +43,29 @@ export function prepareUnit(runDir: string, spec: UnitSpec): string {
   const file = join(dir, 'unit.json');
   const places = spec.places ?? {};
   mkdirSync(join(dir, 'attempts'), { recursive: true });
-  const text = `${JSON.stringify({ kind: spec.kind, inputs: spec.inputs, places }, null, 2)}\n`;
-  if (createExclusive(file, text)) return dir;
-
-  const found = readUnit(dir);
-  if (identity(found) !== identity(spec)) {
+  const found = isWhole(file) ? readUnit(dir) : null;
+  if (found !== null && identity(found) !== identity(spec)) {
     throw machineError('unit-mismatch', 'this unit folder describes other work than its name says', {
       file,
       remedy: `unit.json was changed by hand or damaged: delete the folder ${dir} and run again`,
     });
   }
-  if (canonicalJson(found.places ?? {}) !== canonicalJson(places)) {
-    writeJson(file, { kind: spec.kind, inputs: spec.inputs, places });
+  // A run of many units need not wait for the disk at each: what a power cut takes is written again.
+  if (found === null || canonicalJson(found.places ?? {}) !== canonicalJson(places)) {
+    const text = JSON.stringify({ kind: spec.kind, inputs: spec.inputs, places }, null, 2);
+    writeFileUnsynced(file, `${text}\n`);
   }
   return dir;
+}
+
+/** Whether there is a file, and JSON in it: not one that a power cut has emptied. */
+function isWhole(file: string): boolean {
+  try {
+    JSON.parse(readFileSync(file, 'utf8'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The spec that a unit folder was made for. */
