@@ -68,7 +68,7 @@ export async function execute(
 
 /** What a stage may use of this machine, and what its workers need. */
 export type StageResources = Pick<Config, 'workers' | 'threads' | 'memoryGB' | 'device'> &
-  Partial<Pick<Config, 'engine' | 'executor'>> & {
+  Partial<Pick<Config, 'engine' | 'trl' | 'executor'>> & {
     readonly needs: Needs;
   };
 
@@ -95,9 +95,13 @@ export async function runStage(
   let results: UnitResult[];
   const { engine, executor } = resources;
   if (context.queue === undefined || engine === undefined || executor === undefined) {
-    const { workers, threads, workBytes } = lanes(resources, resources.needs, count);
+    const { workers, threads, workBytes, gpus = [] } = lanes(resources, resources.needs, count);
     const { device } = resources;
-    const local = { workers, threadsPerWorker: threads, device, workBytes };
+    const local = {
+      ...{ workers, threadsPerWorker: threads, device, workBytes },
+      ...(gpus.length > 0 && { environmentOf: (lane: number) => gpusOf(gpus, lane) }),
+      ...(engine === 'trl' && { stopGraceMs: TRL_STOP_MS }),
+    };
     results = await runUnits(context.runDir, specs, { ...common, ...local });
   } else {
     const settings = queueSettings({ ...resources, engine, executor }, context.queue);
@@ -113,6 +117,14 @@ export async function runStage(
     wallSeconds: (performance.now() - begun) / 1000,
   });
   return results;
+}
+
+/** A step of a large model takes its time, and a checkpoint of it too. */
+const TRL_STOP_MS = 10 * 60_000;
+
+/** Workers side by side have GPUs of their own; where more were asked for than there are GPUs, some share them. */
+function gpusOf(gpus: readonly string[], lane: number): Record<string, string> {
+  return { CUDA_VISIBLE_DEVICES: gpus[lane % gpus.length] as string };
 }
 
 const known = new WeakMap<Prepared, Needs>();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../run/config.ts';
 import type { TokenizedPair } from '../text/tokenized.ts';
 import { makespan, measuredWith, together } from './forecast.ts';
 import { type ProbeResult, pairTokens, probePairs, probeRounds, representatives } from './probe.ts';
@@ -101,6 +102,26 @@ describe('lanes', () => {
       threads: 2,
       workBytes: GB,
     });
+  });
+  it('of the engine trl have GPUs of their own', () => {
+    const saved = process.env.CUDA_VISIBLE_DEVICES;
+    const shared = (visible: string, units: number, more: object = {}) => {
+      process.env.CUDA_VISIBLE_DEVICES = visible;
+      const { engine, trl, executor } = loadConfig(null, { engine: 'trl', ...more });
+      const { workers, gpus } = lanes({ ...config, engine, trl, executor }, needs, units);
+      return { workers, gpus };
+    };
+    try {
+      expect(shared('0,1,2,3', 6)).toEqual({ workers: 4, gpus: ['0', '1', '2', '3'] });
+      expect(shared('0,1,2,3', 2)).toMatchObject({ workers: 2 });
+      expect(shared('0,1,2,3,4', 6, { 'trl.processes': 2 })).toEqual({ workers: 2, gpus: ['0,1', '2,3'] });
+      // Fewer than one unit asks for: they are its all the same, and torchrun says what is wrong.
+      expect(shared('0', 6, { 'trl.processes': 2 })).toEqual({ workers: 1, gpus: ['0'] });
+      expect(shared('', 6)).toEqual({ workers: 1, gpus: [] });
+    } finally {
+      if (saved === undefined) delete process.env.CUDA_VISIBLE_DEVICES;
+      else process.env.CUDA_VISIBLE_DEVICES = saved;
+    }
   });
   it('that do not fit are an error with need and have', () => {
     expect(() => needMemory(config, needs)).not.toThrow();

@@ -1,4 +1,5 @@
 import { machineError } from '../base/errors.ts';
+import { visibleGpus } from '../base/gpus.ts';
 import { freeMemory, usableCores } from '../base/machine.ts';
 import type { Trained } from '../policy/policy.ts';
 import type { Config } from '../run/config.ts';
@@ -11,6 +12,7 @@ import {
   roundedBytes,
   workerMemory,
 } from '../train/memory.ts';
+import { trlProcesses } from './trl/settings.ts';
 
 /** Worker processes, the threads of each, and what each may keep. */
 export interface Lanes {
@@ -21,6 +23,8 @@ export interface Lanes {
    * are computed again) and float32 copies of weights (`memoryUse`). Bytes.
    */
   readonly workBytes: number;
+  /** Of the engine trl: the GPUs of each worker, as CUDA_VISIBLE_DEVICES has them. Empty: none were found. */
+  readonly gpus?: readonly string[];
 }
 
 /** Memory that the workers of a run need, bytes. */
@@ -71,16 +75,18 @@ export function memoryBudget({ memoryGB }: Pick<Config, 'memoryGB'>): number {
  * equal bit by bit.
  */
 export function lanes(
-  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'> & Partial<Pick<Config, 'engine'>>,
+  config: Pick<Config, 'workers' | 'threads' | 'memoryGB'> &
+    Partial<Pick<Config, 'engine' | 'trl' | 'executor'>>,
   { mapped, saving, again }: Needs,
   units: number,
 ): Lanes {
   const cores = usableCores();
-  // TRL's processes share the GPUs of this machine one unit after another, unless told otherwise.
   if (config.engine === 'trl') {
-    const workers = config.workers === 'auto' ? 1 : config.workers;
+    const { trl, executor } = config;
+    const gpus = sharedOut(visibleGpus(), trl && executor ? trlProcesses({ trl, executor }) : 1);
+    const workers = config.workers === 'auto' ? Math.max(1, Math.min(units, gpus.length)) : config.workers;
     const own = Math.max(1, Math.floor(cores / workers));
-    return { workers, threads: config.threads === 'auto' ? own : config.threads, workBytes: 0 };
+    return { workers, threads: config.threads === 'auto' ? own : config.threads, workBytes: 0, gpus };
   }
   const left = memoryBudget(config) - mapped;
   const keeping = Math.floor(left / saving);
@@ -90,6 +96,14 @@ export function lanes(
   const threads = config.threads === 'auto' ? Math.max(1, Math.floor(cores / workers)) : config.threads;
   const each = left / Math.max(1, Math.min(workers, units));
   return { workers, threads, workBytes: Math.max(0, Math.floor(each - again)) };
+}
+
+/** As many GPUs together as a unit has processes; what is left over stands idle. */
+function sharedOut(gpus: readonly string[], each: number): string[] {
+  const groups = Array.from({ length: Math.floor(gpus.length / each) }, (_, i) =>
+    gpus.slice(i * each, (i + 1) * each).join(),
+  );
+  return groups.length > 0 || gpus.length === 0 ? groups : [gpus.join()];
 }
 
 /**

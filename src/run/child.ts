@@ -21,6 +21,8 @@ export interface ChildOptions {
   readonly threads: number;
   readonly device?: string;
   readonly workBytes?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly stopGraceMs?: number;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: UnitProgress) => void;
   readonly onNote?: (text: string) => void;
@@ -48,6 +50,7 @@ export async function runChild(unitDir: string, options: ChildOptions): Promise<
         env: {
           ...process.env,
           ...computeEnvironment,
+          ...options.env,
           WINNOW_THREADS: String(options.threads),
           WINNOW_DEVICE: options.device ?? 'cpu',
           ...(options.workBytes === undefined ? {} : { WINNOW_WORK_BYTES: String(options.workBytes) }),
@@ -57,7 +60,7 @@ export async function runChild(unitDir: string, options: ChildOptions): Promise<
       let killTimer: NodeJS.Timeout | undefined;
       const stop = () => {
         child.kill('SIGTERM');
-        killTimer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+        killTimer = setTimeout(() => child.kill('SIGKILL'), options.stopGraceMs ?? STOP_GRACE_MS);
       };
       options.signal.addEventListener('abort', stop, { once: true });
       if (options.signal.aborted) stop();

@@ -207,14 +207,30 @@ describe('runUnits', () => {
     expect(starts().at(-1)).toBeGreaterThanOrEqual(3);
   });
 
+  it('tells the workers of each lane what is theirs', async () => {
+    const file = join(run, 'lanes');
+    // Each waits for the other before the first to fail stops both.
+    const tell = `
+      const { appendFileSync, readFileSync } = require('fs');
+      appendFileSync(${JSON.stringify(file)}, process.env.OWN + '\\n');
+      setInterval(() => readFileSync(${JSON.stringify(file)}, 'utf8').split('\\n').length > 2 && process.exit(1), 20);`;
+    const environmentOf = (lane: number) => ({ OWN: `gpu ${lane}` });
+    const command = [process.execPath, '-e', tell];
+    const units = [counting(1), counting(2)];
+    await failureOf(runUnits(run, units, { ...options, workers: 2, command, environmentOf }));
+    expect(readFileSync(file, 'utf8').trim().split('\n').sort()).toEqual(['gpu 0', 'gpu 1']);
+  });
+
   it('kills a worker that does not listen', async () => {
     const control = new AbortController();
     const begin = Date.now();
     const onEvent = ({ type }: PoolEvent) => type === 'progress' && control.abort();
     const spec: UnitSpec = { kind: 'stubborn', inputs: {} };
-    const error = await failureOf(runUnits(run, [spec], { ...options, onEvent, signal: control.signal }));
+    const error = await failureOf(
+      runUnits(run, [spec], { ...options, onEvent, signal: control.signal, stopGraceMs: 1_000 }),
+    );
     expect(error.kind).toBe('interrupted');
-    expect(Date.now() - begin).toBeGreaterThan(4_500);
+    expect(Date.now() - begin).toBeGreaterThan(900);
   });
 
   it('names the damaged file of a finished unit', async () => {

@@ -34,6 +34,10 @@ export interface PoolOptions {
   readonly device?: string;
   /** Memory of each for what it keeps while it works, bytes; told by WINNOW_WORK_BYTES, and never part of a result. */
   readonly workBytes?: number;
+  /** More of the environment of the workers of a lane (from 0). */
+  readonly environmentOf?: (lane: number) => Readonly<Record<string, string>>;
+  /** How long a worker may take to save its checkpoint when it is to stop. */
+  readonly stopGraceMs?: number;
   /** Program and arguments that start a worker, e.g. `[process.execPath, cliPath, 'worker']`. */
   readonly command: readonly string[];
   readonly onEvent?: (event: PoolEvent) => void;
@@ -70,13 +74,22 @@ export async function runUnits(
   options.signal?.addEventListener('abort', onAbort, { once: true });
   if (options.signal?.aborted) stop.abort();
   let failure: unknown;
-  const lane = async () => {
+  const lane = async (number: number) => {
     while (!stop.signal.aborted) {
       const next = queue.shift();
       if (next === undefined) return;
       const [id, spec] = next;
       try {
-        results.set(id, await runOne(runDir, id, spec, options, stop.signal));
+        results.set(
+          id,
+          await runOne(
+            runDir,
+            id,
+            spec,
+            { ...options, env: options.environmentOf?.(number) ?? {} },
+            stop.signal,
+          ),
+        );
         options.onEvent?.({ type: 'done', unit: id, kind: spec.kind });
       } catch (error) {
         failure ??= error;
@@ -84,7 +97,7 @@ export async function runUnits(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, options.workers) }, lane));
+  await Promise.all(Array.from({ length: Math.max(1, options.workers) }, (_, number) => lane(number)));
   options.signal?.removeEventListener('abort', onAbort);
 
   if (results.size === units.size) return specs.map((spec) => results.get(unitId(spec))!);
@@ -106,7 +119,7 @@ async function runOne(
   runDir: string,
   id: string,
   spec: UnitSpec,
-  options: PoolOptions,
+  options: PoolOptions & { readonly env: Readonly<Record<string, string>> },
   signal: AbortSignal,
 ): Promise<UnitResult> {
   const dir = prepareUnit(runDir, spec);
@@ -117,6 +130,8 @@ async function runOne(
       threads: options.threadsPerWorker,
       ...(options.device === undefined ? {} : { device: options.device }),
       ...(options.workBytes === undefined ? {} : { workBytes: options.workBytes }),
+      ...(options.stopGraceMs === undefined ? {} : { stopGraceMs: options.stopGraceMs }),
+      env: options.env,
       signal,
       onNote: (text) => options.onEvent?.({ type: 'note', unit: id, kind: spec.kind, text }),
       onProgress: (progress) =>

@@ -279,7 +279,7 @@ export const configSchema = z.strictObject({
     .union([count, z.literal('auto')])
     .default('auto')
     .describe(
-      'Worker processes at a time; auto: by the cores and memory of this machine. Does not change results.',
+      'Worker processes at a time; auto: by the cores and memory of this machine, with engine trl by its GPUs. Does not change results.',
     ),
   threads: z
     .union([count, z.literal('auto')])

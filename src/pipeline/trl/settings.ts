@@ -33,19 +33,24 @@ export function trlBase(config: Config, runDir: string): TrlBase | undefined {
       got: config.difficulty.precision,
       remedy: 'Leave it out: the engine trl scores in trl.dtype',
     });
-  const { python, dtype, parallel, processes, microBatch, attention, gradientCheckpointing } = config.trl;
-  const { gpus } = config.executor;
+  const { python, dtype, parallel, microBatch, attention, gradientCheckpointing } = config.trl;
   const settings: TrlSettings = {
     python,
     parallel,
     microBatch,
     attention,
     gradientCheckpointing,
-    processes: processes === 'auto' ? (gpus === 'auto' ? 1 : Math.max(1, gpus)) : processes,
+    processes: trlProcesses(config),
   };
   const file = join(runDir, 'engine.json');
   writeJson(file, settings);
   return { dtype, settings: file };
+}
+
+/** Processes of a unit: as many as it has GPUs, unless told otherwise. */
+export function trlProcesses({ trl, executor }: Pick<Config, 'trl' | 'executor'>): number {
+  if (trl.processes !== 'auto') return trl.processes;
+  return executor.gpus === 'auto' ? 1 : Math.max(1, executor.gpus);
 }
 
 export function readTrlSettings(file: string): TrlSettings {
