@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Batch, Observation } from '../src/run/executor.ts';
 import { createRay } from '../src/run/executors/ray.ts';
+import { verdictOf } from '../src/run/task-end.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'winnow-ray-'));
 afterAll(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
@@ -29,6 +30,7 @@ function batchOf(count: number): Batch {
 interface FakeJob {
   status: string;
   message: string;
+  error_type?: string;
 }
 
 describe('ray, a server that answers as its Jobs API', () => {
@@ -116,6 +118,17 @@ describe('ray, a server that answers as its Jobs API', () => {
     expect(seen?.[5]).toEqual({ state: 'ended', says: 'Ray does not know it' });
     await ray.cancel({ batch, handle: batch.name }, [1, 5]);
     expect(jobs.get(`${batch.name}-1`)?.status).toBe('STOPPED');
+  });
+
+  it('does not count a job that Ray took back before it started', async () => {
+    const batch = batchOf(1);
+    const message = 'Job supervisor actor failed to start within 900.0 seconds.';
+    const error_type = 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT';
+    jobs.set(`${batch.name}-0`, { status: 'FAILED', message, error_type });
+    const [[seen] = []] = await createRay({ address }).poll([{ batch, handle: batch.name }]);
+    expect(seen).toEqual({ state: 'ended', says: `FAILED (start timeout): ${message}` });
+    const end = { exit: null, seen: seen as Observation, begun: false, output: '', step: 0 };
+    expect(verdictOf(end, 0).ending).toBe('stopped');
   });
 
   it('is not believed when it cannot be asked', async () => {

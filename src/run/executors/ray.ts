@@ -123,13 +123,19 @@ function request(url: string, method: string, body: unknown, limitMs: number): P
 interface RayJob {
   readonly status?: unknown;
   readonly message?: unknown;
+  readonly error_type?: unknown;
   readonly driver_exit_code?: unknown;
   readonly driver_node_id?: unknown;
 }
 
-function observation({ status, message, driver_exit_code: exit }: RayJob): Observation {
+/** What Ray calls a job that waited too long for its resources: RAY_JOB_START_TIMEOUT_SECONDS, 15 minutes. */
+const NEVER_STARTED = 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT';
+
+function observation({ status, message, error_type: error, driver_exit_code: exit }: RayJob): Observation {
   const state = STATES[String(status)] ?? 'unknown';
-  const says = `${String(status)}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`;
+  // It failed at nothing: another try waits on, and costs none.
+  const why = error === NEVER_STARTED ? ' (start timeout)' : '';
+  const says = `${String(status)}${why}${typeof message === 'string' && message !== '' ? `: ${message}` : ''}`;
   if (state !== 'ended') return { state, says };
   // Older Rays tell the code in words alone.
   const code = typeof exit === 'number' ? exit : Number(/exit code:? (\d+)/i.exec(says)?.[1] ?? Number.NaN);
