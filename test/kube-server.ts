@@ -147,7 +147,7 @@ export class KubeServer {
       if (over.has(index) || this.#pods.has(`${name}-${index}`)) continue;
       const { command, env } = template.spec.containers[0] as (typeof template.spec.containers)[0];
       const [program, ...args] = command as [string, ...string[]];
-      const variables = Object.fromEntries(env.map((one) => [one.name, one.value]));
+      const variables = Object.fromEntries(env.map((one) => [one.name, one.value.replaceAll('$$', '$')]));
       const child =
         this.waiting === null
           ? spawn(program, args, {
@@ -217,7 +217,10 @@ function shownPod([name, pod]: [string, Pod]): object {
           ? []
           : [{ type: 'DisruptionTarget', status: 'True', reason: pod.why.disruption }]),
       ],
-      containerStatuses: [{ name: 'worker', state }],
+      containerStatuses: [
+        { name: 'sidecar', state: { running: {} } },
+        { name: 'worker', state },
+      ],
     },
   };
 }

@@ -67,12 +67,12 @@ describe('the Job of a batch', () => {
     expect(pod).toMatchObject({ restartPolicy: 'Never', activeDeadlineSeconds: 5400 });
     const [container] = pod.containers;
     expect(container.resources).toEqual({
-      requests: { cpu: 32, memory: '256Gi' },
-      limits: { 'nvidia.com/gpu': 8, memory: '256Gi' },
+      requests: { cpu: 32, memory: '256G' },
+      limits: { 'nvidia.com/gpu': 8, memory: '256G' },
     });
     expect(container.env).toEqual([
-      { name: 'WINNOW_SCRIPT', value: `${odd}/job.sh` },
-      { name: 'WINNOW_BATCH', value: odd },
+      { name: 'WINNOW_SCRIPT', value: `${odd.replace('$', '$$$$')}/job.sh` },
+      { name: 'WINNOW_BATCH', value: odd.replace('$', '$$$$') },
     ]);
     expect(pod.volumes[0].persistentVolumeClaim.claimName).toBe('team data');
     const terms = pod.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms;
@@ -122,7 +122,7 @@ describe.skipIf(!hasKubectl)('the kubectl example (needs kubectl; the API server
   afterAll(() => server.stop());
 
   function batchOf(script: string, count: number, more: Partial<Batch['asks']> = {}): Batch {
-    const dir = join(root, `batch ${++batches}`);
+    const dir = join(root, `it's $(HOME) $$ ${++batches}`);
     mkdirSync(dir);
     writeFileSync(join(dir, 'job.sh'), `cd "$(dirname "$0")"\n${script}\n`);
     return { name: `winnow-${batches}`, dir, script: join(dir, 'job.sh'), count, asks: { ...asks, ...more } };

@@ -22,7 +22,7 @@ for (;;) { try { mkdirSync(state + '.lock'); break; } catch { Atomics.wait(new I
 process.on('exit', () => rmdirSync(state + '.lock'));
 const jobs = existsSync(state) ? JSON.parse(readFileSync(state, 'utf8')) : [];
 const [group, verb, ...rest] = process.argv.slice(2);
-const values = { '--name': 1, '--cpus': 1, '--memory': 1, '--gpus': 1, '--env': 1, '--output': 1, '--yes': 0, '--detach-run': 0, '--all': 0 };
+const values = { '--name': 1, '--cpus': 1, '--memory': 1, '--gpus': 1, '--env': 1, '--output': 1, '--yes': 0, '--detach-run': 0, '--all': 0, '--refresh': 0 };
 const given = [], words = [], env = {};
 for (let i = 0; i < rest.length; i++) {
   if (!rest[i].startsWith('--')) words.push(rest[i]);
@@ -33,7 +33,7 @@ for (let i = 0; i < rest.length; i++) {
 const options = Object.fromEntries(given);
 const alive = (pid) => { try { process.kill(pid, 0); return true; } catch { return false; } };
 if (group === 'jobs' && verb === 'launch') {
-  const child = spawn('sh', ['-c', 'sh "$WINNOW_SCRIPT" "$WINNOW_INDEX"; echo $? > "$0"', state + '.' + jobs.length], { detached: true, stdio: 'ignore', env: { ...process.env, ...env } });
+  const child = spawn('sh', ['-c', 'sh -c "$1"; echo $? > "$0"', state + '.' + jobs.length, /^run: (.*)$/m.exec(readFileSync(words[0], 'utf8'))[1]], { detached: true, stdio: 'ignore', env: { ...process.env, ...env } });
   child.unref();
   jobs.push({ job_id: jobs.length, job_name: options.name, pid: child.pid, options, task: words[0] });
 } else if (group === 'jobs' && verb === 'queue' && options.output === 'json') {
@@ -99,7 +99,11 @@ describe('the SkyPilot example, on a stand-in for sky', () => {
   }
 
   it('runs a batch on what was asked for', async () => {
-    const batch = batchOf('echo $1 > $1.ran; exit $((7 * ($1 == 1)))', 3, { gpus: 8, memoryGB: 256 });
+    const batch = batchOf('echo $1 > $1.ran; exit $((7 * ($1 == 1)))', 3, {
+      gpus: 8,
+      memoryGB: 256,
+      minutes: 9,
+    });
     expect(await executor.submit(batch)).toBe(batch.name);
     await comesTo(batch, ['ended 0', 'ended', 'ended 0']);
     const jobs = known().sort((a, b) => (a.job_name < b.job_name ? -1 : 1));
@@ -111,11 +115,10 @@ describe('the SkyPilot example, on a stand-in for sky', () => {
 
   it('completes a batch that was cut off, and takes tasks back', async () => {
     const batch = batchOf('echo $1 >> ran; exec sleep 60', 3);
-    const first = { ...batch, count: 1 };
-    await executor.submit(first);
     expect(await executor.find(batch)).toBeNull();
-    await executor.submit(batch);
+    await executor.submit({ ...batch, count: 1 });
     expect(await executor.find(batch)).toBe(batch.name);
+    await executor.submit(batch);
     await comesTo(batch, ['running', 'running', 'running']);
     await sleep(200);
     expect(readFileSync(join(batch.dir, 'ran'), 'utf8').trim().split('\n').sort()).toEqual(['0', '1', '2']);

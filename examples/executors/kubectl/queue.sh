@@ -18,6 +18,9 @@ kubectl=${WINNOW_KUBECTL:-kubectl}
 # A text of YAML, whatever is in it.
 text() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/''/g")"; }
 
+# The same where Kubernetes would put in variables: $(NAME).
+plain() { text "$(printf '%s' "$1" | sed 's/\$/$$/g')"; }
+
 need() {
   for name in WINNOW_IMAGE WINNOW_VOLUME WINNOW_MOUNT; do
     eval "value=\${$name:-}"
@@ -28,7 +31,7 @@ need() {
 manifest() {
   name=$1 script=$2 count=$3 dir=$4 cpus=$5 gpus=$6 memory=$7 minutes=$8 at_once=$9
   shift 9
-  memory=${memory:+memory: ${memory}Gi}
+  memory=${memory:+memory: ${memory}G}
   limits="${gpus:+nvidia.com/gpu: $gpus}${memory:+, $memory}"
   [ "$gpus" != 0 ] || limits=$memory
   cat << EOF
@@ -58,8 +61,8 @@ spec:
           image: $(text "$WINNOW_IMAGE")
           command: [sh, -c, 'test ! -e "\$WINNOW_BATCH/\$JOB_COMPLETION_INDEX.cancelled" || exit 143; exec sh "\$WINNOW_SCRIPT" "\$JOB_COMPLETION_INDEX"']
           env:
-            - {name: WINNOW_SCRIPT, value: $(text "$script")}
-            - {name: WINNOW_BATCH, value: $(text "$dir")}
+            - {name: WINNOW_SCRIPT, value: $(plain "$script")}
+            - {name: WINNOW_BATCH, value: $(plain "$dir")}
           resources:
             requests: {cpu: $cpus${memory:+, $memory}}
             limits: {$limits}
@@ -98,7 +101,7 @@ submit)
     case $said in
     # Made by a driver that was stopped before it could note it.
     *AlreadyExists*) ;;
-    *'failed to download openapi'*) echo "$said" >&2; exit 1 ;;
+    *'failed to download openapi'* | *'exceeded quota'*) echo "$said" >&2; exit 1 ;;
     # Wrong whenever it is tried: a field, a right that is missing.
     *Invalid* | *Forbidden* | *BadRequest* | *'error parsing'* | *'error validating'*) echo "$said" >&2; exit 2 ;;
     *) echo "$said" >&2; exit 1 ;;
@@ -109,7 +112,12 @@ submit)
 poll)
   # A Job that is gone (or its time to live over): nothing of it runs.
   job=$($kubectl get job "$2" --ignore-not-found -o 'jsonpath=there {.status.completedIndexes};{.status.failedIndexes}')
-  pods=$($kubectl get pods -l "batch.kubernetes.io/job-name=$2" -o 'jsonpath={range .items[*]}{.metadata.labels.batch\.kubernetes\.io/job-completion-index};{.status.phase};{.status.containerStatuses[0].state.terminated.exitCode};{.status.containerStatuses[0].state.waiting.reason};{.spec.nodeName};{.status.containerStatuses[0].state.terminated.reason};{.status.reason};{.status.conditions[?(@.type=="DisruptionTarget")].reason}{"\n"}{end}')
+# A sidecar may stand first among the containers.
+  own='.status.containerStatuses[?(@.name=="worker")].state'
+  each='{.metadata.labels.batch\.kubernetes\.io/job-completion-index};{.status.phase}'
+  each="$each;{$own.terminated.exitCode};{$own.waiting.reason};{.spec.nodeName};{$own.terminated.reason};{.status.reason}"
+  each="$each;{.status.conditions[?(@.type==\"DisruptionTarget\")].reason}"
+  pods=$($kubectl get pods -l "batch.kubernetes.io/job-name=$2" -o "jsonpath={range .items[*]}$each{\"\\n\"}{end}")
   done=${job#there } failed=
   case $job in
   there*) failed=${done#*;} done=${done%;*} ;;

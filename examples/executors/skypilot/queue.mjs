@@ -1,11 +1,13 @@
 // Managed jobs of SkyPilot (0.11 or newer), for `executor: {kind: command}`: a task is a job named NAME-INDEX. What they
 // run on is said in task.yaml; WINNOW_GPU names the kind of GPU where some are asked for ("H100").
 //
-//   queue.mjs submit NAME COUNT SCRIPT CPUS GPUS MEMORY_GB    launches those that are not there yet
-//   queue.mjs poll NAME COUNT                                 INDEX queued|running|ended [CODE]
-//   queue.mjs cancel NAME INDEXES                             INDEXES: 0,3,4
-//   queue.mjs find NAME COUNT                                 NAME, where all of them are there
+//   queue.mjs submit NAME COUNT DIR CPUS GPUS MEMORY_GB MINUTES    launches those that are not there yet
+//   queue.mjs poll NAME COUNT                                      INDEX queued|running|ended [CODE]
+//   queue.mjs cancel NAME INDEXES                                  INDEXES: 0,3,4
+//   queue.mjs find NAME COUNT DIR                                  NAME, if any is there; launches the others
 import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const [verb, name, ...words] = process.argv.slice(2);
@@ -30,7 +32,7 @@ const run = async (...args) => (await promisify(execFile)(sky, args, { maxBuffer
 
 /** The newest job of each task: Map of index to {job_id, status}. */
 async function jobs() {
-  const text = await run('jobs', 'queue', '--all', '--output', 'json');
+  const text = await run('jobs', 'queue', '--refresh', '--all', '--output', 'json');
   const found = new Map();
   for (const job of JSON.parse(text)) {
     const [, index] = new RegExp(`^${name}-(\\d+)$`).exec(job.job_name ?? '') ?? [];
@@ -40,19 +42,26 @@ async function jobs() {
   return found;
 }
 
-async function submit(count, script, cpus, gpus, memory) {
+async function submit(count, dir, cpus, gpus, memory, minutes) {
   if (gpus !== '0' && !process.env.WINNOW_GPU) fail('set WINNOW_GPU to the kind of GPU, such as H100');
-  const there = await jobs();
-  const missing = Array.from({ length: Number(count) }, (_, i) => i).filter((i) => !there.has(i));
-  const asked = [
+  const flags = [
     ...['--cpus', `${cpus}+`],
     ...(memory ? ['--memory', `${memory}+`] : []),
     ...(gpus === '0' ? [] : ['--gpus', `${process.env.WINNOW_GPU}:${gpus}`]),
+    ...['--env', `WINNOW_SCRIPT=${join(dir, 'job.sh')}`, '--env', `WINNOW_MINUTES=${minutes ?? ''}`],
   ];
+  // For a driver that finds the batch cut off halfway.
+  writeFileSync(join(dir, 'skypilot.json'), JSON.stringify(flags));
+  await complete(count, flags);
+}
+
+async function complete(count, flags) {
+  const there = await jobs();
+  const missing = Array.from({ length: Number(count) }, (_, i) => i).filter((i) => !there.has(i));
   const launch = (index) =>
     run(
-      ...['jobs', 'launch', '--yes', '--detach-run', '--name', `${name}-${index}`, ...asked],
-      ...['--env', `WINNOW_SCRIPT=${script}`, '--env', `WINNOW_INDEX=${index}`, task],
+      ...['jobs', 'launch', '--yes', '--detach-run', '--name', `${name}-${index}`, ...flags],
+      ...['--env', `WINNOW_INDEX=${index}`, task],
     );
   while (missing.length > 0) await Promise.all(missing.splice(0, AT_ONCE).map(launch));
   console.log(name);
@@ -74,8 +83,9 @@ async function cancel(indexes) {
   if (known.length > 0) await run('jobs', 'cancel', '--yes', ...known);
 }
 
-async function find(count) {
-  if ((await jobs()).size >= Number(count)) console.log(name);
+async function find(count, dir) {
+  if ((await jobs()).size > 0)
+    await complete(count, JSON.parse(readFileSync(join(dir, 'skypilot.json'), 'utf8')));
 }
 
 function fail(text) {
