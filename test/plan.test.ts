@@ -22,6 +22,7 @@ describe('the plan before a run', () => {
     expect(units).toMatchObject({ 'Reference log-probabilities': 1, 'Training the arms': 2, Evaluation: 5 });
     expect(Math.min(...Object.values(plan.tokensPerSecond))).toBeGreaterThan(0);
     expect(plan.seconds).toBeGreaterThan(0);
+    expect(plan.secondsLeft).toBe(plan.seconds);
     expect(plan.between[0]).toBeLessThanOrEqual(plan.seconds);
     expect(plan.between[1]).toBeGreaterThanOrEqual(plan.seconds);
     // What a worker of this size takes is mostly Node and onnxruntime: generous, for other builds of these.
@@ -39,6 +40,25 @@ describe('the plan before a run', () => {
     expect(outcome.tookSeconds).toBeGreaterThan(0);
     const planned = stages.reduce((sum, { units }) => sum + units, 0);
     expect(Object.keys(stateOf(folder))).toHaveLength(planned);
+  });
+
+  it('says what is done of a run that has begun', async () => {
+    const { stdout } = await winnowOk(argumentsOf('plan', world, options));
+    const plan = JSON.parse(stdout) as Plan;
+    const done = Object.fromEntries(plan.stages.map(({ stage, units, done }) => [stage, [units, done]]));
+    expect(done).toMatchObject({
+      'Reference log-probabilities': [1, 1],
+      'Scoring runs': [4, 4],
+      'Training the arms': [2, 2],
+      Evaluation: [5, null],
+    });
+    expect(plan.secondsLeft).toBeGreaterThan(0);
+    expect(plan.secondsLeft).toBeLessThan(plan.seconds);
+    const { stdout: text } = await winnowOk(
+      argumentsOf('plan', world, { ...options, more: options.more.slice(0, 2) }),
+    );
+    expect(text).toMatch(/units of work, 7 done already, about .* of it left/);
+    expect(text).toMatch(/Scoring runs +4 +4 /);
   });
 
   it('expects nothing of a run that is done already', async () => {

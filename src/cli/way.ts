@@ -137,7 +137,7 @@ export function setOut(config: Config, options: WayOptions): Way {
     const state = options.quiet || plan !== null ? 'unmeasured' : planState(await prepared(), config.out);
     if (state === 'unmeasured') return;
     plan = await planned();
-    for (const line of planLines(plan, state === 'begun')) progress.note(line);
+    for (const line of planLines(plan)) progress.note(line);
   };
   const { needs } = SCORERS[config.difficulty.scorer];
   const scored = once(async () => {

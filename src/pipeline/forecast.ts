@@ -18,6 +18,11 @@ export interface PlannedStage {
   readonly between: readonly [number, number];
 }
 
+/** The part of a stage that is not known to be done, by its units. */
+export function leftOf({ units, done }: { readonly units: number; readonly done: number | null }): number {
+  return units === 0 ? 0 : 1 - (done ?? 0) / units;
+}
+
 /** Means over the workers that measured side by side. */
 export interface Measured extends Omit<ProbeResult, 'aliveSeconds'> {
   /** Of a unit beside its worker's life: starting it, taking over its result. Seconds. */

@@ -5,9 +5,10 @@ import { freeMemory } from '../base/machine.ts';
 import { heldBytes, memoryUse } from '../policy/held-weights.ts';
 import { readDone } from '../run/done.ts';
 import { execute, runMemory, type StageContext, type StageCost } from './execute.ts';
-import { type Measured, type PlannedStage, plannedStages, together } from './forecast.ts';
+import { leftOf, type Measured, type PlannedStage, plannedStages, together } from './forecast.ts';
 import { type EvaluationPrompt, type InputFile, writePrompts, writeTokens } from './inputs.ts';
 import { isJudged } from './judging.ts';
+import { knownUnits } from './known-units.ts';
 import { PAPER_RATE } from './learning-rate.ts';
 import { generationInputs, type Prepared } from './prepare.ts';
 import {
@@ -38,8 +39,13 @@ export interface Plan {
   readonly keepsActivations: boolean;
   /** Of all workers together. */
   readonly tokensPerSecond: Readonly<Record<'scoring' | 'training' | 'answering', number>>;
-  readonly stages: readonly PlannedStage[];
+  readonly stages: readonly (PlannedStage & {
+    /** Units that are done already; null: which units they will be is not known before scoring. */
+    readonly done: number | null;
+  })[];
   readonly seconds: number;
+  /** Of what is not known to be done. */
+  readonly secondsLeft: number;
   /** With the shortest and the longest answers and searches for a learning rate. */
   readonly between: readonly [number, number];
   /** What was measured: with all workers busy, and by a worker that has all cores to itself. */
@@ -109,8 +115,13 @@ export async function makePlan(prepared: Prepared, context: StageContext): Promi
     prepared.rewardModel === null
       ? null
       : new WorkModel(prepared.rewardModel.checkpoint, { method: 'none' }, Number.POSITIVE_INFINITY);
-  const stages = plannedStages(prepared, hyper, { rates, work, judged, rewardWork });
-  const sum = (of: (stage: PlannedStage) => number) => stages.reduce((s, stage) => s + of(stage), 0);
+  const { done } = knownUnits(prepared, context.runDir);
+  const stages = plannedStages(prepared, hyper, { rates, work, judged, rewardWork }).map((stage) => ({
+    ...stage,
+    done: done.get(stage.stage) ?? null,
+  }));
+  const sum = (of: (stage: (typeof stages)[number]) => number) =>
+    stages.reduce((s, stage) => s + of(stage), 0);
   const plan: Plan = {
     pairs: pool.length,
     heldOut: heldOut.length,
@@ -133,6 +144,7 @@ export async function makePlan(prepared: Prepared, context: StageContext): Promi
     },
     stages,
     seconds: sum(({ seconds }) => seconds),
+    secondsLeft: sum((stage) => leftOf(stage) * stage.seconds),
     between: [sum(({ between }) => between[0]), sum(({ between }) => between[1])],
     probes: { busy, alone },
   };
