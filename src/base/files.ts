@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   linkSync,
   openSync,
@@ -80,7 +79,8 @@ export function writeByHash(
   const temp = writeTemp(near, hashed, SYSTEM);
   const hash = content.digest('hex');
   const path = pathOf(hash);
-  if (existsSync(path)) rmSync(temp, { force: true });
+  // One of another length is what a crash or a full disk has left of it.
+  if (statSync(path, { throwIfNoEntry: false })?.size === statSync(temp).size) rmSync(temp, { force: true });
   else moveIntoPlace(temp, path, SYSTEM);
   return { hash, path };
 }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { inputError } from '../base/errors.ts';
-import { readBytes, readError } from '../base/files.ts';
+import { hashFile } from '../base/file-hash.ts';
+import { readBytes } from '../base/files.ts';
 import { hashOf, sha256 } from '../base/hash.ts';
 import { decodeUtf8, parseJson, readJson } from '../base/json.ts';
 import type { DecoderConfig } from './architecture.ts';
@@ -35,6 +35,11 @@ export interface Checkpoint {
    * of every weight file. Computed when first asked for (it reads all weights), then kept.
    */
   readonly hash: string;
+  /**
+   * Names, sizes and times of its files when it was opened: as long as they stay, so does the hash. Another stamp says
+   * nothing: a copy has other times.
+   */
+  readonly stamp: string;
 }
 
 const SINGLE = 'model.safetensors';
@@ -116,6 +121,7 @@ function open(dir: string, check: (config: DecoderConfig, file: string) => void)
   let hash: string | undefined;
   return {
     dir,
+    stamp: stampOf([configFile, generationFile, ...files]),
     config,
     weights,
     unused: [...found.keys()].filter((name) => !weights.has(name)).sort(),
@@ -129,6 +135,14 @@ function open(dir: string, check: (config: DecoderConfig, file: string) => void)
       return hash;
     },
   };
+}
+
+function stampOf(files: readonly string[]): string {
+  const seen = files.flatMap((file) => {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat === undefined ? [] : [[basename(file), stat.size, Math.floor(stat.mtimeMs)]];
+  });
+  return hashOf(seen.sort());
 }
 
 function findTensors(dir: string): ReadonlyMap<string, TensorEntry> {
@@ -262,29 +276,4 @@ function remedyFor(missing: readonly string[]): string {
 
 function product(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
-}
-
-/** SHA-256 of files already hashed by this process, by path, inode, size and time: one run opens a model many times. */
-const fileHashes = new Map<string, string>();
-
-function hashFile(file: string): string {
-  let fd: number | undefined;
-  try {
-    fd = openSync(file, 'r');
-    // The inode too: a file replaced within one tick of the file system's clock keeps its time.
-    const { ino, size, mtimeMs } = fstatSync(fd);
-    const key = `${file}\0${ino}\0${size}\0${mtimeMs}`;
-    const known = fileHashes.get(key);
-    if (known !== undefined) return known;
-    const hash = createHash('sha256');
-    const piece = new Uint8Array(2 ** 22);
-    for (let n = readSync(fd, piece); n > 0; n = readSync(fd, piece)) hash.update(piece.subarray(0, n));
-    const digest = hash.digest('hex');
-    fileHashes.set(key, digest);
-    return digest;
-  } catch (error) {
-    throw readError(file, error);
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
 }

@@ -119,6 +119,7 @@ function open(model: EmbeddedModel): Opened {
   const base = {
     modelDir,
     modelHash: checkpoint.hash,
+    modelStamp: checkpoint.stamp,
     ...(start === null ? {} : { adapter: { dir: start.dir, hash: start.hash } }),
     // Answers do not depend on pairs: the unit puts its prompts here.
     tokens: { hash: '', path: '' },

@@ -135,6 +135,7 @@ export async function prepare(
   const base = {
     modelDir,
     modelHash: checkpoint.hash,
+    modelStamp: checkpoint.stamp,
     ...(start === null ? {} : { adapter: { dir: start.dir, hash: start.hash } }),
     tokens: writeTokens(runDir, tokenized.rows),
     ...(trl === undefined ? {} : { trl }),

@@ -4,6 +4,7 @@ import { parseLines } from '../base/own-lines.ts';
 import { scoreTexts } from '../judge/reward-model.ts';
 import { openRewardCheckpoint } from '../model/checkpoint.ts';
 import { breathe, stoppedError, type UnitRunner } from '../run/worker.ts';
+import { needSameModel } from './same-model.ts';
 import { workerPolicy } from './worker-policy.ts';
 
 /** A conversation as the reward model reads it. */
@@ -24,6 +25,7 @@ export interface RewardRow {
 export const rewards: UnitRunner = async (_, context) => {
   const { model, tokens } = context.places;
   const checkpoint = openRewardCheckpoint(model as string);
+  needSameModel(context, checkpoint);
   const rows = [...parseLines<ConversationRow>(tokens as string)];
   const policy = workerPolicy(context, checkpoint, { method: 'none' });
   try {

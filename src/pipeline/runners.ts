@@ -32,6 +32,7 @@ import {
 } from './inputs.ts';
 import { probe } from './probe.ts';
 import { rewards } from './rewards.ts';
+import { needModelUnchanged, needSameAdapter, needSameModel, needSameTokenizer } from './same-model.ts';
 import type { GenerationInputs, Hyper } from './units.ts';
 import { workerPolicy } from './worker-policy.ts';
 
@@ -134,8 +135,10 @@ async function scoringRun(inputs: Inputs, context: UnitContext) {
         if (checkpoint !== null) await score(policy, step, checkpoint);
       },
     });
-    const rows = writeJsonLines(join(context.attemptDir, 'scores.jsonl'), scores);
+    writeJsonLines(join(context.attemptDir, 'scores.jsonl'), scores);
     writeJsonLines(join(context.attemptDir, 'steps.jsonl'), steps.records);
+    // What it should have written, not what it did: rows of a checkpoint are among them.
+    const rows = heldOut.length * Math.min(checkpoints, steps.records.length);
     return { files: ['scores.jsonl', 'steps.jsonl'], rows: { 'scores.jsonl': rows } };
   };
   return withPolicy(context, place(context, 'model'), trained, run, scoringIn(inputs));
@@ -220,6 +223,7 @@ async function answersOf(
   context: UnitContext,
 ) {
   const tokenizer = loadTokenizer(place(context, 'tokenizer'));
+  needSameTokenizer(generation.tokenizerHash, tokenizer);
   const step = 32;
   const answers: Answer[] = [];
   for (let from = 0; from < prompts.length; from += step) {
@@ -364,10 +368,15 @@ async function withPolicy<T>(
   const folder = model === context.places.model ? context.places.adapter : undefined;
   const start = folder === undefined ? null : readAdapter(folder);
   const shape = start !== null && trained.method === 'none' ? loraOf(start) : trained;
-  const policy = workerPolicy(context, openCheckpoint(model), shape, precision);
+  const checkpoint = openCheckpoint(model);
+  needSameModel(context, checkpoint);
+  if (start !== null) needSameAdapter(context, checkpoint);
+  const policy = workerPolicy(context, checkpoint, shape, precision);
   if (start !== null) setAdapter(policy, start);
   try {
-    return await use(policy);
+    const output = await use(policy);
+    needModelUnchanged(context, checkpoint);
+    return output;
   } finally {
     await policy.dispose();
   }

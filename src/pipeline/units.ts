@@ -27,6 +27,8 @@ export type Hyper = Omit<
 export interface UnitBase {
   readonly modelDir: string;
   readonly modelHash: string;
+  /** `Checkpoint.stamp` when it was hashed: spares workers the reading of all weights. */
+  readonly modelStamp?: string;
   /** The adapter that belongs to the start model, if there is one. */
   readonly adapter?: { readonly dir: string; readonly hash: string };
   readonly tokens: InputFile;
@@ -74,6 +76,7 @@ function unit(
     places: {
       ...engine.places,
       model: base.modelDir,
+      ...(base.modelStamp === undefined ? {} : { modelStamp: base.modelStamp }),
       ...(base.adapter === undefined ? {} : { adapter: base.adapter.dir }),
       tokens: base.tokens.path,
       ...paths,

@@ -1,11 +1,12 @@
 import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inputError } from '../base/errors.ts';
+import { inputError, machineError, type WinnowError } from '../base/errors.ts';
 import { writeJson } from '../base/json.ts';
 import { latestCheckpoint, stepOf } from './checkpoint.ts';
 import type { WorkerErrorEvent, WorkerEvent } from './events.ts';
 import { workerExitCode } from './exit-codes.ts';
+import { type GivenFault, givenFault } from './given.ts';
 import { readUnit } from './unit.ts';
 
 /** Progress is written down at most this often. */
@@ -48,29 +49,40 @@ export function detachment(env: NodeJS.ProcessEnv = process.env): Detachment {
 }
 
 /**
- * Waits for the unit's description and for what it reads: a shared file system may show files late that another node
- * has just written.
+ * Waits for the unit's description and for what it reads, whole: a shared file system may show files late, or a part of
+ * them first, that another node has just written.
  * @throws inputError `not-visible` where they do not come, which is what a folder that is not shared looks like.
+ *   machineError `given-changed` where a file comes that is not what the unit was made for.
  */
 export async function waitForUnit(unitDir: string, settleMs: number): Promise<void> {
   const given = Date.now() + settleMs;
-  const missing = () => {
-    if (existsSync(join(unitDir, 'DONE.json'))) return undefined;
+  const look = (): GivenFault | null => {
+    if (existsSync(join(unitDir, 'DONE.json'))) return null;
     const file = join(unitDir, 'unit.json');
-    if (!existsSync(file)) return file;
-    return Object.values(readUnit(unitDir).places ?? {}).find(
-      (path) => path.startsWith('/') && !existsSync(path),
-    );
+    const fault: GivenFault | null = existsSync(file)
+      ? givenFault(readUnit(unitDir))
+      : { path: file, what: 'missing' };
+    // On the driver's own machine what is missing is told by what needs it.
+    return fault?.what === 'missing' && settleMs <= 0 ? null : fault;
   };
-  for (let path = missing(); path !== undefined && settleMs > 0; path = missing()) {
-    if (Date.now() > given)
-      throw inputError('not-visible', 'this node does not see a file of the run', {
-        file: path,
-        remedy:
-          'The run folder and the model must lie where every node sees them, under the same path; where the file system is only slow, raise executor.settleSeconds',
-      });
+  for (let fault = look(); fault !== null; fault = look()) {
+    if (Date.now() >= given) throw givenError(unitDir, fault);
     await sleep(LOOK_MS);
   }
+}
+
+function givenError(unitDir: string, { path, what }: GivenFault): WinnowError {
+  if (what === 'missing')
+    return inputError('not-visible', 'this node does not see a file of the run', {
+      file: path,
+      remedy:
+        'The run folder and the model must lie where every node sees them, under the same path; where the file system is only slow, raise executor.settleSeconds',
+    });
+  return machineError('given-changed', 'a file that the unit reads is not the one that it was made for', {
+    file: path,
+    remedy: `It was changed, or is there only in part. Delete it${basename(dirname(path)) === 'inputs' ? '' : ` with its unit's folder ${dirname(dirname(dirname(path)))}`} and run the same command again`,
+    unit: basename(unitDir),
+  });
 }
 
 /** Writes events into the attempt's own file, progress at most once a second; a full disk stops the telling, not the work. */

@@ -116,9 +116,18 @@ class Dispatcher {
     return [...this.#units.values()].filter(({ id, failure }) => failure === null && !this.#results.has(id));
   }
 
-  /** Takes the result of a unit if it is there. */
+  /** Takes the result of a unit if it is there; true, too, where it is there and cannot be used. */
   #collect(unit: UnitState, type: 'reused' | 'done'): boolean {
-    const done = readDoneIn(unit.dir);
+    let done: UnitResult | null;
+    try {
+      done = readDoneIn(unit.dir);
+    } catch (error) {
+      // A shared file system may show the record before the files: they are waited for as long as a result is.
+      if (type === 'reused' || !(error instanceof WinnowError)) throw error;
+      unit.damagedSinceMs ??= Date.now();
+      if (Date.now() - unit.damagedSinceMs >= this.#options.settleMs) unit.failure = error;
+      return true;
+    }
     if (done === null) return false;
     if (type === 'reused') pruneAttempts(unit.dir);
     this.#results.set(unit.id, done);
@@ -132,7 +141,9 @@ class Dispatcher {
     const adopt = (batches: readonly FiledBatch[]) => {
       for (const batch of batches) this.#adopt(batch);
       const busy = new Set(this.#live.map(({ unit }) => unit.id));
-      return this.#open().filter(({ id, readyAtMs }) => !busy.has(id) && readyAtMs <= now);
+      return this.#open().filter(
+        ({ id, readyAtMs, damagedSinceMs }) => !busy.has(id) && readyAtMs <= now && damagedSinceMs === null,
+      );
     };
     for (const batch of await this.#queue.submitReady(adopt)) this.#adopt(batch);
   }

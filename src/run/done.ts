@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, isAbsolute, join, posix, sep } from 'node:path';
 import { machineError } from '../base/errors.ts';
+import { hashFile } from '../base/file-hash.ts';
 import { createExclusive } from '../base/files.ts';
 import { readJson } from '../base/json.ts';
 import type { Attempt } from './attempt.ts';
@@ -41,7 +42,10 @@ interface DoneRecord {
   readonly files: readonly UnitFile[];
 }
 
-/** The finished unit, or null while it is not done. Files are checked to be there with their size. */
+/**
+ * The finished unit, or null while it is not done. Files are checked to be there with their size, rows by their hash.
+ * @throws machineError `unit-damaged`.
+ */
 export function readDone(runDir: string, spec: UnitSpec): UnitResult | null {
   return readDoneIn(unitDir(runDir, spec));
 }
@@ -65,15 +69,21 @@ export function readDoneIn(dir: string): UnitResult | null {
     );
   }
   const attemptDir = join(dir, 'attempts', done.attempt);
-  for (const { path, bytes } of done.files) {
+  for (const { path, bytes, rows, sha256 } of done.files) {
     const found = statSync(join(attemptDir, path), { throwIfNoEntry: false });
-    if (found?.size === bytes) continue;
-    throw machineError('unit-damaged', 'a file of a finished unit is missing or was changed', {
-      file: join(attemptDir, path),
-      need: `${bytes} bytes`,
-      got: found === undefined ? 'no file' : `${found.size} bytes`,
-      remedy,
-    });
+    const damaged = (need: string, got: string) =>
+      machineError('unit-damaged', 'a file of a finished unit is missing or was changed', {
+        file: join(attemptDir, path),
+        need,
+        got,
+        remedy,
+      });
+    if (found?.size !== bytes)
+      throw damaged(`${bytes} bytes`, found === undefined ? 'no file' : `${found.size} bytes`);
+    // Rows go into scores: a row too many, one too few or another one has no other way to be seen.
+    if (rows === undefined) continue;
+    const hash = hashFile(join(attemptDir, path));
+    if (hash !== sha256) throw damaged(`SHA-256 ${sha256}`, hash);
   }
   return { id: done.id, dir: attemptDir, files: done.files, durationMs: done.durationMs };
 }

@@ -18,6 +18,8 @@ export interface UnitState {
   /** Nodes that broke a try. */
   readonly exclude: Set<string>;
   readyAtMs: number;
+  /** Since when there is a result that cannot be used; null: there is none. */
+  damagedSinceMs: number | null;
   /** Why the unit is given up. */
   failure: WinnowError | null;
 }
@@ -38,6 +40,7 @@ export function openUnit(id: string, spec: UnitSpec, dir: string): UnitState {
     halvings: 0,
     exclude: new Set(),
     readyAtMs: 0,
+    damagedSinceMs: null,
     failure: null,
   };
 }
@@ -47,6 +50,7 @@ export function reopen(unit: UnitState): void {
   unit.failures = 0;
   unit.idleStops = 0;
   unit.readyAtMs = 0;
+  unit.damagedSinceMs = null;
   unit.failure = null;
 }
 

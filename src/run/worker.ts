@@ -133,10 +133,7 @@ async function workOn(
     places: spec.places ?? {},
     threads: Math.max(1, Number(process.env.WINNOW_THREADS) || 1),
     device: process.env.WINNOW_DEVICE ?? 'cpu',
-    workBytes:
-      process.env.WINNOW_WORK_BYTES === undefined
-        ? null
-        : Math.floor(Number(process.env.WINNOW_WORK_BYTES) / 2 ** hands.halvings),
+    workBytes: workBytes(hands.halvings),
     halvings: hands.halvings,
     checkpointFrom: attempt.checkpointFrom,
     report: tell,
@@ -159,16 +156,25 @@ async function workOn(
   removeQuietly(attempt.dir);
 }
 
+/** What may be kept. Without a limit there is nothing to halve: after a try that ran out of memory nothing is kept. */
+function workBytes(halvings: number): number | null {
+  const limit = process.env.WINNOW_WORK_BYTES;
+  if (limit === undefined) return halvings === 0 ? null : 0;
+  return Math.floor(Number(limit) / 2 ** halvings);
+}
+
 function emit(event: WorkerEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
+
+const DISK_FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 function errorEvent(error: unknown): WorkerErrorEvent {
   if (error instanceof WinnowError) {
     return { kind: error.kind, code: error.code, message: error.message, fields: error.fields };
   }
   const message = error instanceof Error ? error.message : String(error);
-  return errno(error) === 'ENOSPC'
+  return DISK_FULL.has(errno(error) ?? '')
     ? { kind: 'machine', code: 'disk-full', message: `the disk is full: ${message}`, fields: {} }
     : { kind: 'machine', code: 'worker-crashed', message: `the worker failed: ${message}`, fields: {} };
 }

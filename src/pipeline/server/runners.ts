@@ -11,6 +11,7 @@ import { loadTokenizer } from '../../text/tokenizer.ts';
 import type { PairScore } from '../../train/preference.ts';
 import { type EvaluationPrompt, logProbLine, readIds, readPrompts, readTokens } from '../inputs.ts';
 import { pick, place } from '../runners.ts';
+import { needSameTokenizer } from '../same-model.ts';
 import type { GenerationInputs } from '../units.ts';
 import { ServerClient } from './client.ts';
 import { choicesOf, echoedLogProbs, generated } from './completions.ts';
@@ -78,6 +79,7 @@ async function answers(inputs: Parameters<UnitRunner>[0], context: UnitContext) 
   const generation = inputs.generation as unknown as GenerationInputs;
   const prompts = readPrompts(place(context, 'tokens')).map((prompt, i) => ({ ...prompt, i }));
   const tokenizer = loadTokenizer(place(context, 'tokenizer'));
+  needSameTokenizer(generation.tokenizerHash, tokenizer);
   const { maxPositions } = openCheckpoint(place(context, 'model')).config;
   const roomFor = ({ tokens }: EvaluationPrompt) =>
     Math.min(generation.maxNewTokens, maxPositions - tokens.length);

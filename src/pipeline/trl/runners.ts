@@ -18,6 +18,7 @@ import type { PairScore } from '../../train/preference.ts';
 import { needFinite } from '../finite.ts';
 import { type LogProbRow, logProbLine, readIds, readReference, readTokens, readWeights } from '../inputs.ts';
 import { checkpointAt, pick, place, scoreRow, trainedOf } from '../runners.ts';
+import { needSameModel } from '../same-model.ts';
 import type { Hyper } from '../units.ts';
 import { type OrderLine, takenBySteps, trainingRows } from './batches.ts';
 import { hyperOf, plain, work, workDir } from './work.ts';
@@ -56,6 +57,7 @@ async function logProbs(
   const adapter =
     whole !== null ? null : trained !== null ? join(trained, 'adapter') : (context.places.adapter ?? null);
   const model = whole ?? place(context, 'model');
+  needSameModel(context, openCheckpoint(model));
   await work(context, {
     ...plain(inputs),
     model,
@@ -161,6 +163,7 @@ async function train(
 ): Promise<number[]> {
   const hyper = inputs.training as unknown as Hyper;
   const model = place(context, 'model');
+  needSameModel(context, openCheckpoint(model));
   const reference = readReference(
     place(context, 'reference'),
     pairs.map(({ id }) => id),
