@@ -1,18 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeSafetensors } from '../src/model/safetensors-write.ts';
+import { fill, mountTmpfs, unmount } from './small-disk.ts';
 import {
   argumentsOf,
   type Ended,
@@ -341,23 +332,12 @@ describe('usage that cannot be meant', () => {
   });
 });
 
-/** Whether this test may mount a file system: root, and a kernel that allows it. */
-function mountTmpfs(at: string, bytes: number): boolean {
-  mkdirSync(at, { recursive: true });
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'winnow-test', at], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 describe('a machine that does not do its part', () => {
   const isRoot = process.getuid?.() === 0;
   const disk = join(scratch('disk'), 'small');
   const mounted = mountTmpfs(disk, 2 ** 20);
   afterAll(() => {
-    if (mounted) execFileSync('umount', ['-l', disk]);
+    if (mounted) unmount(disk);
   });
 
   it.skipIf(!mounted)(
@@ -368,7 +348,6 @@ describe('a machine that does not do its part', () => {
       const args = argumentsOf('train', world, { out, seeds: 1, arms: 'selected' });
       // Room for the first files, then for none.
       for (const room of [0, 40_000, 120_000]) {
-        rmSync(ballast, { force: true });
         fill(ballast, disk, room);
         const { code, stderr, stdout } = await winnow([...args, '--quiet']);
         expect(stderr).toMatch(/disk is full|ENOSPC/);
@@ -402,13 +381,3 @@ describe('a machine that does not do its part', () => {
     expect(code).toBe(1);
   });
 });
-
-/** Fills a file system until `room` bytes are free. */
-function fill(ballast: string, at: string, room: number): void {
-  const free = () =>
-    Number(execFileSync('df', ['--output=avail', '-B1', at]).toString().trim().split('\n').at(-1));
-  const size = free() - room;
-  writeFileSync(ballast, new Uint8Array(Math.max(0, size)));
-  // What the file system rounds up is filled byte by byte.
-  expect(free()).toBeLessThanOrEqual(room);
-}

@@ -2,26 +2,25 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import {
   appendFileSync,
   cpSync,
-  existsSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { writePrompts } from '../src/pipeline/inputs.ts';
 import { prepare } from '../src/pipeline/prepare.ts';
 import { queueSettings } from '../src/pipeline/queue-settings.ts';
 import { answersUnit } from '../src/pipeline/units.ts';
+import { VERSION } from '../src/pipeline/version.ts';
 import { dispatchUnits } from '../src/run/dispatch.ts';
 import { FakeQueue } from '../src/run/fake-queue.fixture.ts';
+import { openRun } from '../src/run/folder.ts';
 import {
   attemptAtWork,
-  checkpointIn,
   configOf,
   contextOf,
   endingsOf,
@@ -30,6 +29,7 @@ import {
   scoresBy,
   unitOf,
 } from './queue-world.ts';
+import { fill, mountTmpfs, unmount } from './small-disk.ts';
 import { CLI, isDone, readText, tinyWeights, tinyWorld, unitsOf, until, writeModel } from './tiny-world.ts';
 
 // A checkpoint after every step, so that each death falls into the middle of one's life.
@@ -290,7 +290,6 @@ describe('what is not what it was', () => {
 
   it.each([
     ['one less', (lines: string[]) => lines.slice(1)],
-    ['one twice', (lines: string[]) => [...lines, lines[0] as string]],
     ['another in its place', (lines: string[]) => lines.map((line) => line.replace('"step":', '"stop":'))],
   ])(
     'rows that a finished unit wrote, %s: told, and computed anew where it is deleted',
@@ -316,6 +315,60 @@ describe('what is not what it was', () => {
   );
 });
 
-void existsSync;
-void readFileSync;
-void checkpointIn;
+describe('a full disk', () => {
+  const disk = join(world.dir, 'disk');
+  const mounted = mountTmpfs(disk, 2 ** 22);
+  const ballast = join(disk, 'ballast');
+  afterAll(() => {
+    if (mounted) unmount(disk);
+  });
+
+  it.skipIf(!mounted)(
+    'under all of a run: an error that says so; with room the run goes on (needs root, to mount one)',
+    async () => {
+      const out = join(disk, 'run');
+      for (const kind of ['reference', 'scoring']) {
+        queue.onStart = (task) => {
+          if (unitOf(out, task).kind === kind) fill(ballast, disk, 0);
+        };
+        const error = await failureOf(begin(out));
+        expect(error).toMatchObject({ kind: 'machine', code: 'disk-full' });
+        expect(error.message).toMatch(/disk is full.*Free some space/s);
+        expect(error.message).toContain(out);
+        rmSync(ballast);
+        queue.close();
+        queue = new FakeQueue();
+      }
+      expect(await scoresBy(queue, world, out)).toBe(expected);
+    },
+  );
+
+  it.skipIf(!mounted)(
+    'under the units alone: an error that names unit, file and cause, after so many tries (needs root, to mount one)',
+    async () => {
+      const out = fresh();
+      openRun(out, { create: true, version: VERSION, command: 'test' });
+      const units = join(out, 'units');
+      expect(mountTmpfs(units, 2 ** 21)).toBe(true);
+      try {
+        const filler = join(units, '.ballast');
+        let room = 200_000;
+        queue.onStart = (task) => {
+          if (unitOf(out, task).kind !== 'scoring') return;
+          fill(filler, units, room);
+          room = 0;
+        };
+        const error = await failureOf(begin(out, { 'executor.retries': 1 }));
+        expect(error.kind).toBe('machine');
+        expect(error.message).toMatch(/unit scoring-[0-9a-f]{16}/);
+        expect(error.message).toMatch(/disk is full/);
+        expect(new Set(endingsOf(out, 'scoring'))).toEqual(new Set(['failed']));
+        rmSync(filler);
+        queue.onStart = () => {};
+        expect(await scoresBy(queue, world, out)).toBe(expected);
+      } finally {
+        unmount(units);
+      }
+    },
+  );
+});
