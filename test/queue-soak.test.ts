@@ -9,9 +9,9 @@ import { argumentsOf, isDone, readText, start, tinyWorld, unitsOf, until, winnow
 const world = tinyWorld('queue-soak');
 const script = join(import.meta.dirname, '..', 'examples', 'executors', 'background', 'queue.sh');
 const env = { WINNOW_CHECKPOINT_SECONDS: '0' };
-/** 8 seeds of 3 parts: 24 scoring runs after the reference pass. */
+/** 7 seeds of 2 parts: 14 scoring runs after the reference pass. */
 const argumentsTo = (out: string, more: readonly string[] = []) =>
-  argumentsOf('score', world, { out, seeds: 8, more: ['--set', 'difficulty.folds=3', '--quiet', ...more] });
+  argumentsOf('score', world, { out, seeds: 7, more: ['--quiet', ...more] });
 const queued = [
   '--executor',
   'command',
@@ -41,7 +41,7 @@ function workersOf(out: string): number[] {
   });
 }
 
-it('24 trainings with kills of workers and drivers come to the scores of an undisturbed run', async () => {
+it('14 trainings with kills of workers and drivers come to the scores of an undisturbed run', async () => {
   const random = new Random(5, 'soak of the engine');
   const whole = join(world.dir, 'whole');
   await winnowOk(argumentsTo(whole));
@@ -61,7 +61,7 @@ it('24 trainings with kills of workers and drivers come to the scores of an undi
       await sleep(20 + random.integer(500));
       const workers = workersOf(out);
       const victim = workers[random.integer(Math.max(1, workers.length))];
-      if (victim === undefined || kills >= 25 || random.uniform() < 0.3) continue;
+      if (victim === undefined || kills >= 14 || random.uniform() < 0.3) continue;
       try {
         process.kill(victim, random.uniform() < 0.7 ? 'SIGKILL' : 'SIGTERM');
         kills++;
@@ -74,14 +74,14 @@ it('24 trainings with kills of workers and drivers come to the scores of an undi
     finished = code === 0;
     if (!finished) expect({ signal, stderr }).toEqual({ signal: 'SIGKILL', stderr: expect.any(String) });
   }
-  expect(kills).toBeGreaterThan(10);
+  expect(kills).toBeGreaterThan(6);
   expect(drivers).toBeGreaterThan(2);
-  expect(endingsOf(out, 'scoring').length).toBeGreaterThan(5);
+  expect(endingsOf(out, 'scoring').length).toBeGreaterThan(3);
   for (const file of ['scores.jsonl', 'difficulty.jsonl', 'reliability.json'])
     expect(readFileSync(join(out, file), 'latin1')).toBe(readFileSync(join(whole, file), 'latin1'));
   await until('all losers gone', () =>
     unitsOf(out).every((unit) => attemptAtWork(unit, false) === undefined && workersOf(out).length === 0),
   );
-  expect(unitsOf(out)).toHaveLength(25);
+  expect(unitsOf(out)).toHaveLength(15);
   expectOneResultEach(out);
-}, 300_000);
+}, 600_000);

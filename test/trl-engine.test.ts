@@ -15,8 +15,8 @@ import {
 import { difficultyOf, farthest, python, trl, trlEnv } from './trl.fixture.ts';
 
 const world = tinyWorld('trl-engine');
-const argumentsTo = (out: string, more: readonly string[]) =>
-  argumentsOf('train', world, { out, seeds: 1, workers: 1, arms: 'selected,full', more });
+const argumentsTo = (out: string, more: readonly string[], arms = 'selected,full') =>
+  argumentsOf('train', world, { out, seeds: 1, workers: 1, arms, more });
 const referenceOf = (out: string) => {
   const [unit = ''] = unitsOf(out, 'reference');
   const { attempt } = JSON.parse(readFileSync(join(unit, 'DONE.json'), 'utf8')) as { attempt: string };
@@ -60,7 +60,7 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
 
   it('takes the pairs of an arm in the order asked for, and with two processes too', async () => {
     const two = join(world.dir, 'two');
-    await winnowOk(argumentsTo(two, trl('trl.processes=2', 'trl.microBatch=1')), { env: trlEnv });
+    await winnowOk(argumentsTo(two, trl('trl.processes=2', 'trl.microBatch=1'), 'selected'), { env: trlEnv });
     const order = (out: string) => readRows<string>(out, 'arms', 'selected', 'order.jsonl');
     expect(order(two)).toEqual(order(other));
     expect(order(other)).toEqual(order(embedded));
@@ -70,10 +70,12 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
   it('goes on from its checkpoint after SIGTERM and after kill -9, to the same scores', async () => {
     const out = join(world.dir, 'killed');
     const more = [...trl(), '--epochs', '4'];
+    const scoringTo = (folder: string) =>
+      argumentsOf('score', world, { out: folder, seeds: 1, workers: 1, more });
     const whole = join(world.dir, 'whole');
-    await winnowOk(argumentsTo(whole, more), { env: trlEnv });
+    await winnowOk(scoringTo(whole), { env: trlEnv });
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-      const run = start(argumentsTo(out, more), { env: trlEnv });
+      const run = start(scoringTo(out), { env: trlEnv });
       const before = await until('a checkpoint of a scoring run', () => {
         const seen = unitsOf(out, 'scoring').flatMap((unit) => checkpoints(unit));
         return seen.length > 0 && seen;
@@ -82,15 +84,14 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
       run.process.kill(signal);
       await run.ended;
     }
-    await winnowOk(argumentsTo(out, more), { env: trlEnv });
+    await winnowOk(scoringTo(out), { env: trlEnv });
     expect(difficultyOf(out)).toEqual(difficultyOf(whole));
   }, 300_000);
 
   it('trains every weight, and refuses a loss that TRL does not have', async () => {
     const out = join(world.dir, 'full');
-    await winnowOk(argumentsTo(out, [...trl(), '--method', 'full', '--learning-rate', '0.0001']), {
-      env: trlEnv,
-    });
+    const full = [...trl(), '--method', 'full', '--learning-rate', '0.0001'];
+    await winnowOk(argumentsTo(out, full, 'selected'), { env: trlEnv });
     expect(readFileSync(join(out, 'arms', 'selected', 'config.json'), 'utf8')).toContain('vocab_size');
     const refused = await start(
       argumentsTo(join(world.dir, 'no'), [...trl(), '--set', 'training.loss=sampo']),
