@@ -63,12 +63,8 @@ def end_with_parent():
 
 def tell_end(code, says=""):
     print(json.dumps({"ends": code, "says": says}), flush=True)
-    print(says, file=sys.stderr, flush=True)
-
-
-def end(code):
-    tell_end(code)
-    os._exit(code)
+    if says:
+        print(says, file=sys.stderr, flush=True)
 
 
 def read_rows(path):
@@ -203,8 +199,10 @@ class Steps(TrainerCallback):
             file.write(json.dumps(line) + "\n")
         trainer.micro = {"rows": [], "losses": []}
         if not (math.isfinite(mean) and math.isfinite(trainer.norm or 0)):
-            trainer.tell(diverged=step, loss=str(mean), gradNorm=str(trainer.norm))
-            end(NOT_FINITE)
+            # Of every rank: the first to end takes the others with it.
+            print(json.dumps({"diverged": step, "loss": str(mean), "gradNorm": str(trainer.norm)}), flush=True)
+            tell_end(NOT_FINITE)
+            os._exit(NOT_FINITE)
         if step in job["scoreAt"]:
             trainer.score(trainer.model_wrapped, self.held_out, f"scores-{step}")
         trainer.tell(done=step, total=state.max_steps, what="steps", loss=mean)

@@ -91,6 +91,9 @@ try {
 function stop(): void {
   if (interruption.signal.aborted) process.exit(EXIT.interrupted);
   interruption.abort();
+  // A step of a large model may take minutes.
+  const still = 'Still saving where it is; another Ctrl-C does not wait for that\n';
+  setTimeout(() => process.stderr.write(still), 4_000).unref();
 }
 
 function quoted(word: string): string {
