@@ -1,7 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { writeIds, writePrompts } from '../src/pipeline/inputs.ts';
+import { prepareUnit, readUnit, type UnitSpec } from '../src/run/unit.ts';
 import { spearman } from '../src/stats/correlation.ts';
+import { loadTokenizer } from '../src/text/tokenizer.ts';
 import {
   argumentsOf,
   readRows,
@@ -67,6 +70,19 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
     expect(farthest(two, other)).toBeLessThan(1e-3);
   }, 300_000);
 
+  it('tries an arm out (as for keepFraction: auto) to the same losses, log-probabilities and answers', async () => {
+    const order = readUnit(unitsOf(embedded, 'training')[0] as string).inputs.order;
+    const [ours, theirs] = await Promise.all([embedded, other].map((out) => trialOf(out, order)));
+    expect(theirs?.answers).toEqual(ours?.answers);
+    expect(ours?.answers).toHaveLength(2);
+    for (const key of ['losses', 'logProbs'] as const) {
+      expect(theirs?.[key]).toHaveLength(ours?.[key].length as number);
+      ours?.[key].forEach((value, i) => {
+        expect(Math.abs(value - (theirs?.[key][i] ?? Number.NaN))).toBeLessThan(1e-3);
+      });
+    }
+  }, 300_000);
+
   it('goes on from its checkpoint after SIGTERM and after kill -9, to the same scores', async () => {
     const out = join(world.dir, 'killed');
     const more = [...trl(), '--epochs', '4'];
@@ -100,6 +116,40 @@ describe.skipIf(python === null)('the engine trl (needs node scripts/python-env.
     expect({ code: refused.code, says: refused.stderr.includes('sampo') }).toEqual({ code: 2, says: true });
   }, 300_000);
 });
+
+/** Trains the arm of this order once more as a trial, by a worker, and gives what that comes to. */
+async function trialOf(out: string, order: unknown) {
+  const arm = unitsOf(out, 'training')
+    .map(readUnit)
+    .find(({ inputs }) => inputs.order === order) as UnitSpec;
+  const { tokens = '' } = arm.places ?? {};
+  const rows = readRows<{ id: string; prompt: number[] }>(tokens);
+  const held = writeIds(
+    out,
+    rows.slice(0, 5).map(({ id }) => id),
+  );
+  const asked = rows.slice(0, 2).map(({ id, prompt }) => ({ id, text: id, tokens: prompt }));
+  const prompts = writePrompts(out, asked);
+  const { hash: tokenizerHash } = loadTokenizer(world.model);
+  const generation = { maxNewTokens: 5, temperature: 0, topP: 1, seed: 7, stopIds: [257], tokenizerHash };
+  const dir = prepareUnit(out, {
+    kind: 'trial',
+    inputs: { ...arm.inputs, heldOut: held.hash, prompts: prompts.hash, generation },
+    places: { ...arm.places, heldOut: held.path, prompts: prompts.path, tokenizer: world.model },
+  });
+  await winnowOk(['worker', dir], { env: trlEnv });
+  const { attempt } = JSON.parse(readFileSync(join(dir, 'DONE.json'), 'utf8')) as { attempt: string };
+  const read = <T>(file: string) => readRows<T>(dir, 'attempts', attempt, file);
+  expect(readdirSync(join(dir, 'attempts', attempt))).not.toContain('adapter');
+  return {
+    losses: read<number>('losses.jsonl'),
+    logProbs: read<{ chosen: number; rejected: number }>('log-probs.jsonl').flatMap((row) => [
+      row.chosen,
+      row.rejected,
+    ]),
+    answers: read<{ text: string }>('answers.jsonl').map(({ text }) => text),
+  };
+}
 
 function checkpoints(unit: string): string[] {
   const attempts = join(unit, 'attempts');

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { machineError } from '../../base/errors.ts';
 import { writeJsonLines } from '../../base/json.ts';
@@ -17,7 +17,7 @@ import { diverged, rowsOfSteps, totalSteps } from '../../train/optimise.ts';
 import type { PairScore } from '../../train/preference.ts';
 import { needFinite } from '../finite.ts';
 import { type LogProbRow, logProbLine, readIds, readReference, readTokens, readWeights } from '../inputs.ts';
-import { checkpointAt, pick, place, scoreRow, trainedOf } from '../runners.ts';
+import { checkpointAt, pick, place, RUNNERS, scoreRow, trainedOf } from '../runners.ts';
 import { needSameModel } from '../same-model.ts';
 import type { Hyper } from '../units.ts';
 import { type OrderLine, takenBySteps, trainingRows } from './batches.ts';
@@ -45,6 +45,7 @@ export const TRL_RUNNERS: Readonly<Record<string, UnitRunner>> = {
   },
   scoring: scoringRun,
   training: armTraining,
+  trial,
 };
 
 async function logProbs(
@@ -66,9 +67,19 @@ async function logProbs(
     heldOut: writeHeldOut(context, pairs),
     steps: 0,
   });
-  const found = readScored(context, 'log-probs', pairs);
+  return writeLogProbs(context, 'log-probs', pairs, { model, start: trained === null });
+}
+
+/** Writes what the worker has scored under `name` as `log-probs.jsonl`. */
+function writeLogProbs(
+  context: UnitContext,
+  name: string,
+  pairs: readonly TokenizedPair[],
+  scorer: Parameters<typeof needFinite>[2],
+) {
+  const found = readScored(context, name, pairs);
   pairs.forEach((pair) => {
-    needFinite(found.get(pair.id) as ScoredPair, pair, { model, start: trained === null });
+    needFinite(found.get(pair.id) as ScoredPair, pair, scorer);
   });
   const lines = pairs.map(({ id, row }) => logProbLine({ ...(found.get(id) as LogProbRow), id, row }));
   const rows = writeJsonLines(join(context.attemptDir, 'log-probs.jsonl'), lines);
@@ -124,7 +135,7 @@ async function armTraining(inputs: Parameters<UnitRunner>[0], context: UnitConte
   const seed = inputs.seed as number;
   const ids = readIds(place(context, 'order'));
   const pairs = pick(readTokens(place(context, 'tokens'), ids), ids);
-  const consumed = await train(context, inputs, {
+  const { consumed } = await train(context, inputs, {
     pairs,
     shuffleSeed: inputs.shuffleSeed as number | null,
     initSeed: deriveSeed(seed, 'training'),
@@ -145,6 +156,37 @@ async function armTraining(inputs: Parameters<UnitRunner>[0], context: UnitConte
   return { files: ['steps.jsonl', 'order.jsonl', ...paths], rows: {} };
 }
 
+/**
+ * Trains an arm, scores held-out pairs after its last step, and has it answer as the embedded engine does; what was
+ * trained is not kept.
+ */
+async function trial(inputs: Parameters<UnitRunner>[0], context: UnitContext) {
+  const ids = readIds(place(context, 'order'));
+  const held = readIds(place(context, 'heldOut'));
+  const tokens = readTokens(place(context, 'tokens'), [...ids, ...held]);
+  const heldOut = pick(tokens, held);
+  const last = totalSteps(ids.length, inputs.training as unknown as Hyper);
+  const { losses } = await train(context, inputs, {
+    pairs: pick(tokens, ids),
+    shuffleSeed: inputs.shuffleSeed as number | null,
+    initSeed: deriveSeed(inputs.seed as number, 'training'),
+    heldOut,
+    scoreAt: [last],
+    keep: true,
+  });
+  const rows = writeJsonLines(join(context.attemptDir, 'losses.jsonl'), losses);
+  const model = place(context, 'model');
+  const scored = writeLogProbs(context, `scores-${last}`, heldOut, { model, start: false, step: last });
+  const places = { ...context.places, tokens: place(context, 'prompts'), trained: context.attemptDir };
+  const answered = await (RUNNERS.answers as UnitRunner)(inputs, { ...context, places });
+  for (const folder of ['adapter', 'model'])
+    rmSync(join(context.attemptDir, folder), { recursive: true, force: true });
+  return {
+    files: ['losses.jsonl', ...scored.files, ...answered.files],
+    rows: { 'losses.jsonl': rows, ...scored.rows, ...answered.rows },
+  };
+}
+
 interface Training {
   readonly pairs: readonly TokenizedPair[];
   readonly shuffleSeed: number | null;
@@ -155,12 +197,15 @@ interface Training {
   readonly keep: boolean;
 }
 
-/** Trains; writes `steps.jsonl`, and with `keep` what was trained. Gives the places of the pairs as they were taken. */
+/**
+ * Trains; writes `steps.jsonl`, and with `keep` what was trained. Gives the places of the pairs as they were taken, and
+ * the loss of each step.
+ */
 async function train(
   context: UnitContext,
   inputs: Parameters<UnitRunner>[0],
   { pairs, shuffleSeed, initSeed, weights, heldOut, scoreAt, keep }: Training,
-): Promise<number[]> {
+): Promise<{ readonly consumed: readonly number[]; readonly losses: readonly number[] }> {
   const hyper = inputs.training as unknown as Hyper;
   const model = place(context, 'model');
   needSameModel(context, openCheckpoint(model));
@@ -217,7 +262,7 @@ async function train(
     return { step: step + 1, loss, learningRate, gradNorm, rows };
   });
   writeJsonLines(join(context.attemptDir, 'steps.jsonl'), records);
-  return consumed;
+  return { consumed, losses: records.map(({ loss }) => loss) };
 }
 
 function writeHeldOut(context: UnitContext, pairs: readonly TokenizedPair[]): string {
