@@ -20,7 +20,7 @@ export interface PlannedStage {
 
 /** The part of a stage that is not known to be done, by its units. */
 export function leftOf({ units, done }: { readonly units: number; readonly done: number | null }): number {
-  return units === 0 ? 0 : 1 - (done ?? 0) / units;
+  return units === 0 ? 0 : 1 - Math.min(units, done ?? 0) / units;
 }
 
 /** Means over the workers that measured side by side. */

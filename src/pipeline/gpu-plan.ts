@@ -1,5 +1,6 @@
 import type { Config } from '../run/config.ts';
 import { AUTO_SHARES } from '../select/auto-keep.ts';
+import { leftOf } from './forecast.ts';
 import {
   FORWARD,
   GPUS,
@@ -237,7 +238,7 @@ export function gpuPlan(
   const stages = gpuStages(config, load).map((stage): GpuPlanStage => {
     const known = done.get(stage.stage) ?? null;
     const hours = speed === null ? null : stageHours(stage, load.size, speed);
-    const left = 1 - Math.min(stage.units, known ?? 0) / stage.units;
+    const left = leftOf({ units: stage.units, done: known });
     return { ...stage, done: known, gpuHours: hours, hoursLeft: hours === null ? null : hours * left };
   });
   const sum = (of: (stage: GpuPlanStage) => number) => stages.reduce((s, stage) => s + of(stage), 0);
